@@ -1,0 +1,60 @@
+// From the cluster to what data planes are configured with, and to what the objects' authors are told.
+#pragma once
+
+#include <absl/container/btree_map.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controller/gatewayapi/types.h"
+#include "controller/store/cluster_state.h"
+
+namespace portreeve::config::v1 {
+class Resource;
+}
+
+namespace portreeve::translate {
+
+inline constexpr std::string_view kControllerName = "portreeve.dev/controller";
+
+// The resources of one Gateway by key. Resources are immutable and shared: the same content is the same pointer from one
+// translation to the next, so that a comparison costs one look at the pointer.
+using ResourceMap = absl::btree_map<std::string, std::shared_ptr<const config::v1::Resource>>;
+
+// The whole status that an object should have: ours, with foreign entries and conditions as they are stored.
+struct ObjectStatus {
+  gatewayapi::ObjectKey key;
+  std::int64_t generation = 0;
+  // One of them, by the kind of `key`.
+  std::shared_ptr<const gatewayapi::GatewayClass::Status> gateway_class;
+  std::shared_ptr<const gatewayapi::GatewayStatus> gateway;
+  std::shared_ptr<const gatewayapi::RouteStatus> route;
+};
+
+struct Translation {
+  // By "NS/NAME" of the Gateway. A Gateway that serves nothing has an empty map.
+  absl::btree_map<std::string, ResourceMap> gateways;
+  // Of all objects that are ours to judge, sorted by key. lastTransitionTime is left empty: the writer knows it.
+  std::vector<ObjectStatus> statuses;
+};
+
+// Pure and deterministic: the same state gives the same bytes, in whatever order its objects came. A full rebuild in
+// meaning; inside, results are kept by the versions of what they were made from, so that the cost of a change follows
+// its size. One thread.
+class Translator {
+ public:
+  Translator();
+  ~Translator();
+  Translator(const Translator&) = delete;
+  Translator& operator=(const Translator&) = delete;
+
+  Translation Translate(const store::ClusterState& state);
+
+ private:
+  struct Memo;
+  std::unique_ptr<Memo> memo_;
+};
+
+}  // namespace portreeve::translate
