@@ -59,6 +59,8 @@ class DeadlineWheel {
 
  private:
   friend class Deadline;
+  // Slot number of the list that OnTick is working off.
+  static constexpr std::uint32_t kExpiring = kSlots;
 
   void Link(Deadline& deadline);
   void StartTicking();
@@ -71,6 +73,7 @@ class DeadlineWheel {
   std::uint64_t done_ticks_ = 0;
   std::size_t linked_ = 0;
   std::array<Deadline*, kSlots> slots_{};
+  Deadline* expiring_ = nullptr;
 };
 
 }  // namespace portreeve::net

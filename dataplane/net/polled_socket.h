@@ -1,0 +1,63 @@
+// A connected, non-blocking TCP socket with readiness and a deadline: what the transports stand on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "dataplane/net/deadline_wheel.h"
+#include "dataplane/net/poller.h"
+#include "dataplane/net/transport.h"
+#include "dataplane/net/wait_slot.h"
+
+namespace portreeve::net {
+
+// Owns the descriptor. One thread, the worker's. Readiness is remembered: a wait suspends only after a try that said
+// kWouldBlock, or that moved less than it could have.
+class PolledSocket final : private Pollable, private Deadline {
+ public:
+  // Takes a non-blocking socket. `poller` and `wheel` outlive this.
+  PolledSocket(Poller& poller, DeadlineWheel& wheel, int fd);
+  ~PolledSocket() override;
+
+  IoResult TryRead(char* data, std::size_t size);
+  IoResult TryWrite(std::span<const iovec> parts);
+  // For those that read and write the descriptor by themselves (TLS): what they found out.
+  void NotReadable() { readable_ = false; }
+  void NotWritable() { writable_ = false; }
+
+  Awaitable<IoStatus> WaitReadable();
+  Awaitable<IoStatus> WaitWritable();
+
+  void SetDeadline(Clock::time_point when);
+  void Cancel();
+  bool PeerGone();
+  void ShutdownSend();
+  void Close(bool reset);
+
+  int fd() const { return fd_; }
+  bool is_open() const { return fd_ >= 0; }
+  // Whether a wait for reading would return at once.
+  bool maybe_readable() const { return readable_ || hung_up_; }
+  std::uint16_t local_port() const { return local_port_; }
+  const std::string& peer_address() const { return peer_address_; }
+
+ private:
+  void OnEvents(std::uint32_t events) override;
+  void OnDeadline() override;
+  void ResumeBoth(IoStatus status);
+
+  Poller& poller_;
+  int fd_;
+  bool readable_ = true;
+  bool writable_ = true;
+  // The peer has ended its side or the connection is broken: no further edge may come, so every wait returns at once.
+  bool hung_up_ = false;
+  bool timed_out_ = false;
+  bool cancelled_ = false;
+  WaitSlot read_wait_;
+  WaitSlot write_wait_;
+  std::uint16_t local_port_ = 0;
+  std::string peer_address_;
+};
+
+}  // namespace portreeve::net
