@@ -1,0 +1,608 @@
+package cases
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"portreeve.dev/e2e/harness"
+)
+
+// settle is how long after a change a check may take to hold.
+const settle = 5 * time.Second
+
+// Run gives the case a gateway of its own and does its steps.
+func Run(t testing.TB, c *Case) {
+	t.Helper()
+	w := newWorld(t, c)
+	w.folder.Apply(c.Resources)
+	w.gateway = harness.Run(t, w.folder, harness.Options{})
+	w.mark()
+	for i := range c.Steps {
+		w.gateway.CheckAlive(t)
+		if err := w.step(&c.Steps[i]); err != nil {
+			w.stopLoad()
+			t.Fatalf("case %s, step %d (%s): %v", c.Name, i+1, c.Steps[i].title(), err)
+		}
+	}
+	if err := w.endLoad(); err != nil {
+		t.Fatalf("case %s, `during` at the end: %v", c.Name, err)
+	}
+}
+
+func (s *Step) title() string {
+	switch {
+	case s.Request != nil:
+		return fmt.Sprintf("request %s http(s)://%s%s by %s", s.Request.method(), harness.Clip(s.Request.Host), harness.Clip(s.Request.target()), s.Request.Listener)
+	case s.Raw != nil:
+		return fmt.Sprintf("raw %q", harness.Clip((*s.Raw)[0]))
+	case s.Apply != nil:
+		return "apply"
+	case s.Delete != nil:
+		return fmt.Sprintf("delete %v", s.Delete)
+	case s.Status != nil:
+		return fmt.Sprintf("status of %s %s/%s", s.Status.Kind, s.Status.Namespace, s.Status.Name)
+	default:
+		return fmt.Sprintf("tls %s", s.TLS.Listener)
+	}
+}
+
+func (w *world) mark() {
+	w.changed, w.first = time.Now(), true
+}
+
+func (w *world) step(s *Step) error {
+	switch {
+	case s.Apply != nil:
+		if err := w.endLoad(); err != nil {
+			return fmt.Errorf("the `during` before it: %w", err)
+		}
+		if s.During != nil {
+			if err := w.startLoad(s.During); err != nil {
+				return err
+			}
+		}
+		if err := w.folder.TryApply(*s.Apply); err != nil {
+			return err
+		}
+		w.mark()
+		return nil
+	case s.Delete != nil:
+		if err := w.endLoad(); err != nil {
+			return fmt.Errorf("the `during` before it: %w", err)
+		}
+		for _, ref := range s.Delete {
+			if err := w.folder.TryDelete(ref.Kind, ref.Namespace, ref.Name); err != nil {
+				return err
+			}
+		}
+		w.mark()
+		return nil
+	case s.Status != nil:
+		return w.settled(func() error { return w.checkStatus(s.Status) })
+	case s.TLS != nil:
+		return w.settled(func() error { return w.checkTLS(s.TLS) })
+	case s.Shares != nil:
+		return w.settled(func() error { return w.checkShares(s) })
+	default:
+		return w.settled(func() error { return w.checkTimes(s) })
+	}
+}
+
+// settled repeats a check until it holds; the first one after a change must hold three times in a row.
+func (w *world) settled(check func() error) error {
+	deadline := w.changed.Add(harness.Scale(settle))
+	held := 0
+	for {
+		err := check()
+		if err == nil {
+			held++
+			if !w.first || held == 3 {
+				break
+			}
+			continue
+		}
+		held = 0
+		if time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if w.first {
+		w.first = false
+		if w.load != nil {
+			w.load.shown = time.Now()
+		}
+	}
+	return nil
+}
+
+func (w *world) checkTimes(s *Step) error {
+	for n := 0; n < max(1, s.Times); n++ {
+		var err error
+		if s.Request != nil {
+			err = w.checkRequest(s)
+		} else {
+			err = w.checkRaw(s)
+		}
+		if err != nil {
+			if s.Times > 1 {
+				return fmt.Errorf("request %d of %d: %w", n+1, s.Times, err)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Step) outcomes() []Outcome {
+	if s.AnyOf != nil {
+		return s.AnyOf
+	}
+	return []Outcome{{Response: s.Response, Backend: s.Backend, responses: s.Responses}}
+}
+
+// answers is what came on a connection.
+type answers struct {
+	list   []*harness.Response
+	err    error // instead of, or after, the answers
+	closed bool  // the gateway closed in time; known only if it was asked for
+}
+
+func (a answers) String() string {
+	var text strings.Builder
+	for _, response := range a.list {
+		for _, interim := range response.Interim {
+			fmt.Fprintf(&text, "interim %d\n", interim.Status)
+		}
+		text.WriteString(response.String() + "\n")
+	}
+	if a.err != nil {
+		fmt.Fprintf(&text, "then: %v\n", a.err)
+	}
+	return text.String()
+}
+
+func (w *world) checkRequest(s *Step) error {
+	counts := w.countAll()
+	got := answers{}
+	client, err := w.dial(s.Request.Listener, s.Request.sni())
+	if err != nil {
+		got.err = err
+	} else {
+		defer client.Close()
+		client.Timeout = harness.Scale(20 * time.Second)
+		client.Send(s.Request.bytes())
+		var response *harness.Response
+		if response, got.err = client.Read(s.Request.method()); got.err == nil {
+			got.list = append(got.list, response)
+			if s.Echo != "" && response.Status == 101 {
+				client.SendText(s.Echo)
+				back, err := client.ReadRaw(len(s.Echo))
+				if string(back) != s.Echo {
+					return fmt.Errorf("echo: wanted %q, got %q, %v\n%s", s.Echo, back, err, describe(w.newRequests(counts)))
+				}
+			}
+		}
+	}
+	return w.judge(s, got, client, counts, 1)
+}
+
+func (w *world) checkRaw(s *Step) error {
+	counts := w.countAll()
+	listener := s.Listener
+	if listener == "" {
+		listener = "http"
+	}
+	all := strings.Join(*s.Raw, "")
+	host := regexp.MustCompile(`(?i)\r\nhost:[ \t]*([^\r\n:]*)`).FindStringSubmatch(all)
+	sni := ""
+	if host != nil {
+		sni = host[1]
+	}
+	got := answers{}
+	sent := methods([]byte(all))
+	client, err := w.dial(listener, sni)
+	if err != nil {
+		got.err = err
+		return w.judge(s, got, nil, counts, len(sent))
+	}
+	defer client.Close()
+	client.Timeout = harness.Scale(20 * time.Second)
+	expected := max(1, len(s.Responses))
+	parts := *s.Raw
+	client.SendText(parts[0])
+	parts = parts[1:]
+	var interim []*harness.Response
+	for len(got.list) < expected && got.err == nil {
+		if len(parts) > 0 && !client.Pending(time.Second) {
+			client.SendText(parts[0])
+			parts = parts[1:]
+			continue
+		}
+		method := "GET"
+		if len(got.list) < len(sent) {
+			method = sent[len(got.list)]
+		}
+		var response *harness.Response
+		if response, got.err = client.ReadOne(method); got.err != nil {
+			break
+		}
+		if response.Status < 200 && response.Status != 101 {
+			interim = append(interim, response)
+			if len(parts) > 0 {
+				client.SendText(parts[0])
+				parts = parts[1:]
+			}
+			continue
+		}
+		response.Interim, interim = interim, nil
+		got.list = append(got.list, response)
+		parts = nil // none once a final answer has begun
+	}
+	return w.judge(s, got, client, counts, len(sent))
+}
+
+// judge says whether one of the outcomes that the step allows is what came.
+func (w *world) judge(s *Step, got answers, client *harness.Client, counts map[string]int, sent int) error {
+	var problems []string
+	for _, outcome := range s.outcomes() {
+		wanted := outcome.responses
+		if wanted == nil && outcome.Response != nil {
+			wanted = []*Response{outcome.Response}
+		}
+		err := w.matchAnswers(s, wanted, got, client)
+		if err == nil && outcome.Backend != nil {
+			err = w.matchBackend(outcome.Backend, counts, sent)
+		}
+		if err == nil {
+			return nil
+		}
+		problems = append(problems, err.Error())
+	}
+	return fmt.Errorf("%s\nwhat came:\n%swhat the backends saw:\n%s", strings.Join(problems, "\nor: "), indent(got.String()),
+		indent(describe(w.newRequests(counts))))
+}
+
+func (w *world) matchAnswers(s *Step, wanted []*Response, got answers, client *harness.Client) error {
+	for i, want := range wanted {
+		if want.Refused {
+			if i < len(got.list) {
+				return fmt.Errorf("wanted a refused connection, got status %d", got.list[i].Status)
+			}
+			if got.err == nil || !refused(got.err) {
+				return fmt.Errorf("wanted a refused connection, got %v", got.err)
+			}
+			continue
+		}
+		if i >= len(got.list) {
+			return fmt.Errorf("wanted status %v, got %v", want.Status, got.err)
+		}
+		if err := w.matchResponse(s, want, got.list[i]); err != nil {
+			return err
+		}
+		if want.Closes && i == len(wanted)-1 {
+			if rest, closed := client.WaitClosed(2 * time.Second); !closed || len(rest) > 0 {
+				return fmt.Errorf("wanted the connection to be closed within 2 s: closed %v, further bytes %q", closed, harness.Clip(string(rest)))
+			}
+		}
+	}
+	return nil
+}
+
+// refused: not accepted, or closed without a byte of an answer (a TLS alert is none).
+func refused(err error) bool {
+	var alert tls.AlertError
+	var operation *net.OpError
+	return harness.IsRefused(err) || errors.Is(err, harness.ErrNoAnswer) || errors.As(err, &alert) || harness.IsEnd(err) ||
+		errors.As(err, &operation) && operation.Op == "remote error"
+}
+
+func (w *world) matchResponse(s *Step, want *Response, got *harness.Response) error {
+	if !slices.Contains(want.Status, got.Status) {
+		return fmt.Errorf("wanted status %v, got %d", want.Status, got.Status)
+	}
+	if want.Truncated != got.Truncated {
+		return fmt.Errorf("wanted truncated %v, got %v", want.Truncated, got.Truncated)
+	}
+	if err := matchHeaders(want.Headers, want.Absent, got.Fields); err != nil {
+		return err
+	}
+	if want.Body != nil && string(got.Body) != *want.Body {
+		return fmt.Errorf("wanted the body %q, got %q", harness.Clip(*want.Body), harness.Clip(string(got.Body)))
+	}
+	if want.Interim != nil {
+		var codes Codes
+		for _, interim := range got.Interim {
+			if !slices.Contains(codes, interim.Status) {
+				codes = append(codes, interim.Status)
+			}
+		}
+		if !slices.Equal(codes, *want.Interim) {
+			return fmt.Errorf("wanted the interim answers %v, got %v", *want.Interim, codes)
+		}
+	}
+	if want.Location != nil {
+		location, err := w.location(s, got.Fields.Get("Location"))
+		if err != nil || location != *want.Location {
+			return fmt.Errorf("wanted the location %q, got %q (Location: %q, %v)", *want.Location, location, got.Fields.Get("Location"), err)
+		}
+	}
+	return nil
+}
+
+// location resolves Location against the request's URL and leaves out the default port.
+func (w *world) location(s *Step, location string) (string, error) {
+	if location == "" || s.Request == nil {
+		return "", fmt.Errorf("no Location, or no URL to resolve it")
+	}
+	scheme := "http"
+	if strings.HasPrefix(s.Request.Listener, "https") {
+		scheme = "https"
+	}
+	base, err := url.Parse(scheme + "://" + s.Request.Host + s.Request.target())
+	if err != nil {
+		return "", err
+	}
+	reference, err := url.Parse(location)
+	if err != nil {
+		return "", err
+	}
+	full := base.ResolveReference(reference)
+	if full.Port() == map[string]string{"http": "80", "https": "443"}[full.Scheme] {
+		full.Host = strings.TrimSuffix(full.Host, ":"+full.Port())
+	}
+	return full.String(), nil
+}
+
+var commas = regexp.MustCompile(`[ \t]*,[ \t]*`)
+
+func matchHeaders(want Headers, absent []string, got harness.Fields) error {
+	for _, header := range want {
+		lines := got.Lines(header.Name)
+		if header.List {
+			if !slices.Equal(lines, header.Values) {
+				return fmt.Errorf("wanted the lines %q of %s, got %q", header.Values, header.Name, lines)
+			}
+			continue
+		}
+		joined := commas.ReplaceAllString(strings.Join(lines, ", "), ",")
+		if joined != commas.ReplaceAllString(header.Values[0], ",") || lines == nil {
+			return fmt.Errorf("wanted %s: %s, got %q", header.Name, harness.Clip(header.Values[0]), lines)
+		}
+	}
+	for _, name := range absent {
+		if got.Has(name) {
+			return fmt.Errorf("wanted no %s, got %q", name, got.Lines(name))
+		}
+	}
+	return nil
+}
+
+func (w *world) matchBackend(want *Backend, counts map[string]int, sent int) error {
+	requests := w.newRequests(counts)
+	if want.None {
+		if len(requests) > 0 {
+			return fmt.Errorf("wanted no backend to get a request")
+		}
+		return nil
+	}
+	if w.backends[want.Name] == nil {
+		w.t.Fatalf("no backend %q", want.Name)
+	}
+	for letter, list := range requests {
+		if letter != want.Name {
+			return fmt.Errorf("wanted backend %s, but %s got %d", want.Name, letter, len(list))
+		}
+	}
+	list := requests[want.Name]
+	if len(list) != sent {
+		return fmt.Errorf("wanted %d requests at backend %s, got %d", sent, want.Name, len(list))
+	}
+	for _, seen := range list {
+		if err := matchSees(want.Sees, seen); err != nil {
+			return fmt.Errorf("backend %s: %w", want.Name, err)
+		}
+	}
+	return nil
+}
+
+func matchSees(want *Sees, seen harness.Seen) error {
+	if !seen.Complete {
+		return fmt.Errorf("the request is incomplete: %v", seen.Err)
+	}
+	if want == nil {
+		return nil
+	}
+	for _, part := range []struct {
+		name string
+		want *string
+		got  string
+	}{{"method", want.Method, seen.Method}, {"target", want.Target, seen.Target}, {"host", want.Host, seen.Fields.Get("Host")},
+		{"body", want.Body, string(seen.Bytes)}} {
+		if part.want != nil && *part.want != part.got {
+			return fmt.Errorf("wanted the %s %q, got %q", part.name, harness.Clip(*part.want), harness.Clip(part.got))
+		}
+	}
+	return matchHeaders(want.Headers, want.Absent, seen.Fields)
+}
+
+// checkShares sends N requests and counts who answered what.
+func (w *world) checkShares(s *Step) error {
+	type who struct {
+		status  int
+		backend string
+	}
+	tally := map[who]int{}
+	for n := 0; n < s.Times; n++ {
+		counts := w.countAll()
+		client, err := w.dial(s.Request.Listener, s.Request.sni())
+		if err != nil {
+			return fmt.Errorf("request %d of %d: %w", n+1, s.Times, err)
+		}
+		client.Send(s.Request.bytes())
+		response, err := client.Read(s.Request.method())
+		client.Close()
+		if err != nil {
+			return fmt.Errorf("request %d of %d: %w", n+1, s.Times, err)
+		}
+		backend := "none"
+		for letter, list := range w.newRequests(counts) {
+			if backend != "none" || len(list) != 1 {
+				return fmt.Errorf("request %d of %d reached backends more than once:\n%s", n+1, s.Times, describe(w.newRequests(counts)))
+			}
+			backend = letter
+		}
+		tally[who{response.Status, backend}]++
+	}
+	var problems []string
+	expected := map[who]bool{}
+	for _, share := range s.Shares {
+		key := who{share.Status, share.Backend}
+		expected[key] = true
+		if got := float64(tally[key]) / float64(s.Times); math.Abs(got-share.Share) > s.Within {
+			problems = append(problems, fmt.Sprintf("status %d by %s: wanted a share of %.3f ± %.3f, got %.3f", share.Status, share.Backend, share.Share, s.Within, got))
+		}
+	}
+	for key, count := range tally {
+		if !expected[key] {
+			problems = append(problems, fmt.Sprintf("%d answers of status %d by %s, which isn't among the shares", count, key.status, key.backend))
+		}
+	}
+	if problems != nil {
+		return errors.New(strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+func (w *world) checkTLS(want *TLS) error {
+	port := w.ports[want.Listener]
+	if port == 0 {
+		w.t.Fatalf("no listener %q", want.Listener)
+	}
+	sni := want.SNI.Value
+	if want.SNI.ShortTag() == "!!null" {
+		sni = ""
+	}
+	shown := [][]byte{}
+	config := &tls.Config{NextProtos: []string{"http/1.1"}, VerifyPeerCertificate: nil}
+	config.InsecureSkipVerify = true
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		for _, certificate := range state.PeerCertificates {
+			shown = append(shown, certificate.Raw)
+		}
+		return nil
+	}
+	client, err := harness.DialTLS(harness.Address(port), sni, config)
+	if err == nil {
+		defer client.Close()
+	}
+	if want.Refused {
+		if err == nil || len(shown) > 0 {
+			return fmt.Errorf("wanted the handshake with SNI %q to be refused; it completed: %v, certificates shown: %d", sni, err == nil, len(shown))
+		}
+		return nil
+	}
+	certificate := w.certs[want.Certificate]
+	if certificate == nil {
+		w.t.Fatalf("no certificate %q", want.Certificate)
+	}
+	if err != nil {
+		return fmt.Errorf("wanted certificate %s for SNI %q: %w", want.Certificate, sni, err)
+	}
+	if len(shown) == 0 || string(shown[0]) != string(certificate.Leaf.Raw) {
+		name := "an unknown one"
+		for other, candidate := range w.certs {
+			if len(shown) > 0 && string(shown[0]) == string(candidate.Leaf.Raw) {
+				name = other
+			}
+		}
+		return fmt.Errorf("wanted certificate %s for SNI %q, got %s", want.Certificate, sni, name)
+	}
+	return nil
+}
+
+func (w *world) checkStatus(want *Status) error {
+	result := harness.Validate(w.t, w.folder.Path)
+	status := result.Find(want.Kind, want.Namespace, want.Name)
+	if status == nil {
+		return fmt.Errorf("validate shows no %s %s/%s\n%s", want.Kind, want.Namespace, want.Name, result.Stdout)
+	}
+	conditions := status.Conditions
+	switch {
+	case want.Kind == "HTTPRoute":
+		controller := want.Controller
+		if controller == "" {
+			controller = harness.ControllerName
+		}
+		port, _ := strconv.Atoi(want.Port)
+		found := false
+		for _, entry := range status.Parents {
+			if entry.ParentRef.Name == want.Parent && entry.ParentRef.SectionName == want.Section && entry.ParentRef.Port == port &&
+				entry.ControllerName == controller {
+				if found {
+					return fmt.Errorf("two entries for that parent: %+v", status.Parents)
+				}
+				found, conditions = true, entry.Conditions
+			}
+		}
+		if want.Present != nil {
+			if found != *want.Present {
+				return fmt.Errorf("wanted no entry for that parent, got %+v", status.Parents)
+			}
+			return nil
+		}
+		if !found {
+			return fmt.Errorf("no entry for that parent in %+v", status.Parents)
+		}
+	case want.Listener != "":
+		found := false
+		for _, entry := range status.Listeners {
+			if entry.Name != want.Listener {
+				continue
+			}
+			found, conditions = true, entry.Conditions
+			if want.AttachedRoutes != nil && entry.AttachedRoutes != *want.AttachedRoutes {
+				return fmt.Errorf("wanted attachedRoutes %d, got %d", *want.AttachedRoutes, entry.AttachedRoutes)
+			}
+			if want.SupportedKinds != nil {
+				kinds := []string{}
+				for _, kind := range entry.SupportedKinds {
+					kinds = append(kinds, kind.Kind)
+				}
+				wanted := slices.Clone(*want.SupportedKinds)
+				slices.Sort(kinds)
+				slices.Sort(wanted)
+				if !slices.Equal(kinds, wanted) {
+					return fmt.Errorf("wanted supportedKinds %q, got %q", wanted, kinds)
+				}
+			}
+		}
+		if !found {
+			return fmt.Errorf("no listener %s in %+v", want.Listener, status.Listeners)
+		}
+	}
+	if want.Condition == "" {
+		if want.AttachedRoutes != nil && want.Listener == "" || want.SupportedKinds != nil && want.Listener == "" {
+			return fmt.Errorf("attachedRoutes and supportedKinds belong to a listener")
+		}
+		return nil
+	}
+	condition := harness.FindCondition(conditions, want.Condition)
+	if condition == nil {
+		return fmt.Errorf("no condition %s in %+v", want.Condition, conditions)
+	}
+	if want.Is != "" && condition.Status != want.Is || want.Reason != "" && condition.Reason != want.Reason {
+		return fmt.Errorf("wanted %s %s/%s, got %s/%s: %s", want.Condition, want.Is, want.Reason, condition.Status, condition.Reason, condition.Message)
+	}
+	return nil
+}
