@@ -10,8 +10,8 @@
 
 namespace portreeve::codec {
 
-// One exchange at a time. One thread, the worker's. Sending and receiving may run at the same time. Deadlines are set
-// by the caller on the transport; body waits are bounded by body_idle_timeout_ms here.
+// One exchange at a time. One thread, the worker's. Sending and receiving may run at the same time. The caller sets the
+// deadline of the step it waits for by SetDeadline; body waits are bounded by body_idle_timeout_ms as well.
 class Http1Client {
  public:
   virtual ~Http1Client() = default;
@@ -19,10 +19,20 @@ class Http1Client {
   // Owns the transport.
   static std::unique_ptr<Http1Client> Create(std::unique_ptr<net::Transport> transport, const http::Limits& limits);
 
+  // Bounds every wait of ReadHead, ReadBody, SendHead and SendBody until the next call (time_point::max(): no bound).
+  // Use this rather than the transport's own, which the two directions share.
+  virtual void SetDeadline(net::Clock::time_point when) = 0;
+
   // Serialises the head from scratch (origin form, Host first, exactly one of Content-Length and chunked) and sends it
   // with the first bytes of the body in one write. Refuses (kInternal) what would not be one well-formed request.
   virtual net::Awaitable<http::Failure> SendHead(const http::RequestHead& head, std::string_view body, bool end) = 0;
+  // head.expect_continue writes the Expect field, head.upgrade Connection and Upgrade; Host, Content-Length and the
+  // hop-by-hop fields in head.headers are not written.
   virtual net::Awaitable<http::Failure> SendBody(std::string_view body, bool end) = 0;
+  // The same without suspending: true when it is done (`failure` tells how), false when it would wait; then SendHead or
+  // SendBody with the same arguments goes on from there.
+  virtual bool TrySendHead(const http::RequestHead& head, std::string_view body, bool end, http::Failure& failure) = 0;
+  virtual bool TrySendBody(std::string_view body, bool end, http::Failure& failure) = 0;
 
   // The next response head, interim (1xx) ones too; call again after an interim one. `head_request`: the request was a
   // HEAD, so no body follows. kUpstreamReset when the connection closed before a byte, kResponseMalformed,
@@ -30,6 +40,9 @@ class Http1Client {
   // LF, Content-Length of a 204, status 100-599, an unasked 101 (`upgrade_asked` false: kUpgradeRefused).
   virtual net::Awaitable<http::Failure> ReadHead(http::ResponseHead& head, http::Arena& arena, bool head_request,
                                                  bool upgrade_asked) = 0;
+  // The same from bytes that are here already; false: ReadHead would wait. No system call.
+  virtual bool TryReadHead(http::ResponseHead& head, http::Arena& arena, bool head_request, bool upgrade_asked,
+                           http::Failure& failure) = 0;
   // As on the server side. Failure kResponseTruncated when the body breaks off.
   virtual bool TryReadBody(BodyPiece& piece) = 0;
   virtual net::Awaitable<BodyPiece> ReadBody() = 0;
@@ -39,6 +52,9 @@ class Http1Client {
 
   // Request fully sent, response fully read, no byte left over, and both sides want to keep it.
   virtual bool reusable() const = 0;
+  // The exchange is over: views of its response die, and the read buffer goes back to the pool. For the connection pool,
+  // when it takes the connection back; the next SendHead does it too.
+  virtual void Park() = 0;
   // Not a byte of a response has come on this exchange, and the connection had served one before: a retry is safe.
   virtual bool retryable() const = 0;
   // The bytes belong to a tunnel from here on; `early` are those already read.

@@ -25,10 +25,16 @@ class Http1Server : public ServerStream {
   // whose status is to be answered by WriteHead, after which the connection closes by itself.
   // `head` holds what could be read even then (method, target), for the log.
   virtual net::Awaitable<http::Failure> ReadHead(http::RequestHead& head, http::Arena& arena) = 0;
+  // The same from bytes that are here already (pipelined ones); false: ReadHead would wait, nothing was done. No system
+  // call.
+  virtual bool TryReadHead(http::RequestHead& head, http::Arena& arena, http::Failure& failure) = 0;
 
   // After the answer: finishes the exchange. Reads what is left of a request body, a bounded amount (64 KiB) for a
   // bounded time (1 s). True: ReadHead may be called again. False: close (lingering: CloseSend, drain up to 1 s, close).
   virtual net::Awaitable<bool> Finish() = 0;
+  // The same where nothing is left to read and the connection stays: true, ReadHead may be called again. False: call
+  // Finish.
+  virtual bool TryFinish() = 0;
 
   // No further request is taken: the answer in hand gets `Connection: close`; an idle wait ends with kDraining.
   virtual void Drain() = 0;

@@ -35,10 +35,20 @@ class ServerStream {
   // A 1xx answer. Before WriteHead only. Nothing happens for an HTTP/1.0 client.
   virtual net::Awaitable<http::Failure> WriteInterim(const http::ResponseHead& head) = 0;
   // The final head and the first bytes of the body in one write; `end`: there is no more. The codec chooses the framing
-  // on its side: head.framing kLength is kept; kChunked and kUntilClose become chunked, or close for HTTP/1.0. Adds
-  // Connection where needed.
+  // on its side: head.framing kLength is kept; kChunked and kUntilClose become chunked, or close for HTTP/1.0; kNone
+  // with `end` is the length of `body`. Adds Connection where needed, and Date where it is missing. Answers to HEAD,
+  // 204 and 304 never get a body: what is given is dropped. Connection, Content-Length, Transfer-Encoding and the other
+  // hop-by-hop fields in head.headers are not written. kInternal for what would not be one well-formed message.
   virtual net::Awaitable<http::Failure> WriteHead(const http::ResponseHead& head, std::string_view body, bool end) = 0;
   virtual net::Awaitable<http::Failure> WriteBody(std::string_view body, bool end) = 0;
+  // The same without suspending, so that no coroutine frame is made where nothing has to wait: true when it is done
+  // (`failure` tells how), false when it would wait; then WriteHead or WriteBody with the same arguments goes on from
+  // there.
+  virtual bool TryWriteHead(const http::ResponseHead& /*head*/, std::string_view /*body*/, bool /*end*/,
+                            http::Failure& /*failure*/) {
+    return false;
+  }
+  virtual bool TryWriteBody(std::string_view /*body*/, bool /*end*/, http::Failure& /*failure*/) { return false; }
   // Ends the body with trailer fields where the protocol and the client take them (HTTP/2); without, elsewhere.
   virtual net::Awaitable<http::Failure> WriteTrailers(const http::HeaderList& trailers) = 0;
   // The answer can't be completed: the client must be able to tell (HTTP/1: closed without the last chunk; HTTP/2:
