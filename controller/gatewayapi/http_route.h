@@ -110,16 +110,17 @@ struct HTTPURLRewriteFilter {
   bool operator==(const HTTPURLRewriteFilter&) const = default;
 };
 
-struct HTTPRequestMirrorFilter {
-  struct Fraction {
-    int32_t numerator = 0;
-    int32_t denominator = 100;
+struct MirrorFraction {
+  int32_t numerator = 0;
+  int32_t denominator = 100;
 
-    bool operator==(const Fraction&) const = default;
-  };
+  bool operator==(const MirrorFraction&) const = default;
+};
+
+struct HTTPRequestMirrorFilter {
   BackendObjectReference backend_ref;
   std::optional<int32_t> percent;
-  std::optional<Fraction> fraction;
+  std::optional<MirrorFraction> fraction;
 
   bool operator==(const HTTPRequestMirrorFilter&) const = default;
 };
