@@ -410,7 +410,7 @@ func EchoID(x *Exchange) {
 	}
 }
 
-var hopByHop = []string{"Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Proxy-Authenticate", "Proxy-Authorization", "HTTP2-Settings"}
+var hopByHop = []string{"Keep-Alive", "Proxy-Connection", "TE", "Trailer", "HTTP2-Settings"}
 
 // canonicalFaults lists what a gateway that serialises from scratch never sends.
 func canonicalFaults(s *Seen) []string {
