@@ -52,8 +52,8 @@ class Http1Client {
 
   // Request fully sent, response fully read, no byte left over, and both sides want to keep it.
   virtual bool reusable() const = 0;
-  // The exchange is over: views of its response die, and the read buffer goes back to the pool. For the connection pool,
-  // when it takes the connection back; the next SendHead does it too.
+  // The exchange is over: views of its response die, and the read buffer goes back to the pool. For the connection
+  // pool, when it takes the connection back; the next SendHead does it too.
   virtual void Park() = 0;
   // Not a byte of a response has come on this exchange, and the connection had served one before: a retry is safe.
   virtual bool retryable() const = 0;

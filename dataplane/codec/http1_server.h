@@ -30,7 +30,8 @@ class Http1Server : public ServerStream {
   virtual bool TryReadHead(http::RequestHead& head, http::Arena& arena, http::Failure& failure) = 0;
 
   // After the answer: finishes the exchange. Reads what is left of a request body, a bounded amount (64 KiB) for a
-  // bounded time (1 s). True: ReadHead may be called again. False: close (lingering: CloseSend, drain up to 1 s, close).
+  // bounded time (1 s). True: ReadHead may be called again. False: close (lingering: CloseSend, drain up to 1 s,
+  // close).
   virtual net::Awaitable<bool> Finish() = 0;
   // The same where nothing is left to read and the connection stays: true, ReadHead may be called again. False: call
   // Finish.

@@ -40,24 +40,44 @@ constexpr std::array<std::uint8_t, 256> MakeClasses() {
 
 inline constexpr std::array<std::uint8_t, 256> kClasses = MakeClasses();
 
-constexpr bool Has(char c, std::uint8_t mask) { return (kClasses[static_cast<unsigned char>(c)] & mask) != 0; }
+constexpr bool Has(char c, std::uint8_t mask) {
+  return (kClasses[static_cast<unsigned char>(c)] & mask) != 0;
+}
 
 }  // namespace ascii_internal
 
 // tchar (RFC 9110 section 5.6.2).
-constexpr bool IsTokenChar(char c) { return ascii_internal::Has(c, ascii_internal::kToken); }
+constexpr bool IsTokenChar(char c) {
+  return ascii_internal::Has(c, ascii_internal::kToken);
+}
 // What a field value may hold: visible characters, blank, tab and obs-text (RFC 9110 section 5.5).
-constexpr bool IsValueChar(char c) { return ascii_internal::Has(c, ascii_internal::kValue); }
+constexpr bool IsValueChar(char c) {
+  return ascii_internal::Has(c, ascii_internal::kValue);
+}
 // What a path or a query may hold, "%" and "?" among it.
-constexpr bool IsPathChar(char c) { return ascii_internal::Has(c, ascii_internal::kPath); }
+constexpr bool IsPathChar(char c) {
+  return ascii_internal::Has(c, ascii_internal::kPath);
+}
 // Letters, digits, "-", "_" and ".".
-constexpr bool IsHostChar(char c) { return ascii_internal::Has(c, ascii_internal::kHost); }
-constexpr bool IsHexDigit(char c) { return ascii_internal::Has(c, ascii_internal::kHex); }
+constexpr bool IsHostChar(char c) {
+  return ascii_internal::Has(c, ascii_internal::kHost);
+}
+constexpr bool IsHexDigit(char c) {
+  return ascii_internal::Has(c, ascii_internal::kHex);
+}
 // RFC 3986 section 2.3.
-constexpr bool IsUnreserved(char c) { return ascii_internal::Has(c, ascii_internal::kUnreserved); }
-constexpr bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool IsBlank(char c) { return c == ' ' || c == '\t'; }
-constexpr char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+constexpr bool IsUnreserved(char c) {
+  return ascii_internal::Has(c, ascii_internal::kUnreserved);
+}
+constexpr bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool IsBlank(char c) {
+  return c == ' ' || c == '\t';
+}
+constexpr char ToLower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 // Of a digit that IsHexDigit accepts.
 constexpr unsigned HexValue(char c) {

@@ -194,7 +194,9 @@ HeaderId HeaderIdOf(std::string_view name) {
   return HeaderId::kOther;
 }
 
-std::string_view HeaderName(HeaderId id) { return kNames[static_cast<std::size_t>(id)]; }
+std::string_view HeaderName(HeaderId id) {
+  return kNames[static_cast<std::size_t>(id)];
+}
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
@@ -240,7 +242,9 @@ void HeaderList::Set(std::string_view name, std::string_view value) {
   if (!placed) fields_.push_back({name, value, id});
 }
 
-void HeaderList::Set(HeaderId id, std::string_view value) { Set(HeaderName(id), value); }
+void HeaderList::Set(HeaderId id, std::string_view value) {
+  Set(HeaderName(id), value);
+}
 
 std::size_t HeaderList::Remove(std::string_view name) {
   const HeaderId id = HeaderIdOf(name);

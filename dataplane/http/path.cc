@@ -23,13 +23,17 @@ bool IsDotSegment(std::string_view from) {
 }
 
 // A "%" and two digits stand at the front.
-bool IsEscape(std::string_view from) { return from.size() >= 3 && IsHexDigit(from[1]) && IsHexDigit(from[2]); }
+bool IsEscape(std::string_view from) {
+  return from.size() >= 3 && IsHexDigit(from[1]) && IsHexDigit(from[2]);
+}
 
 char EscapedByte(std::string_view escape) {
   return static_cast<char>((HexValue(escape[1]) << 4) | HexValue(escape[2]));
 }
 
-bool IsLowerHex(char c) { return c >= 'a' && c <= 'f'; }
+bool IsLowerHex(char c) {
+  return c >= 'a' && c <= 'f';
+}
 
 PathForm FormOf(std::string_view path) {
   if (path.empty() || path[0] != '/') return PathForm::kInvalid;
@@ -50,7 +54,9 @@ PathForm FormOf(std::string_view path) {
   return form;
 }
 
-char UpperHex(char c) { return IsLowerHex(c) ? static_cast<char>(c - ('a' - 'A')) : c; }
+char UpperHex(char c) {
+  return IsLowerHex(c) ? static_cast<char>(c - ('a' - 'A')) : c;
+}
 
 // Decodes escapes of unreserved characters, once, and upper-cases the others. Returns the new size.
 std::size_t DecodeUnreserved(std::string_view path, char* out) {

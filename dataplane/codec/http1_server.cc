@@ -1,0 +1,529 @@
+#include "dataplane/codec/http1_server.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "dataplane/codec/http1_body.h"
+#include "dataplane/codec/http1_connection.h"
+#include "dataplane/codec/http1_head_parser.h"
+#include "dataplane/codec/http1_serializer.h"
+#include "dataplane/codec/message_checks.h"
+
+namespace portreeve::codec {
+
+using http::Failure;
+using http::Phase;
+using http::Reason;
+using net::Awaitable;
+using net::Clock;
+using net::IoStatus;
+
+namespace {
+
+// What is read after an answer to keep a connection, or to let the client read the answer before a reset reaches it.
+constexpr std::uint64_t kMaxDrainBytes = 64 * 1024;
+constexpr std::uint64_t kMaxLingerBytes = 1024 * 1024;
+constexpr std::chrono::seconds kMaxDrainTime{1};
+constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
+// A tenth more or less than `age`, so that connections opened together don't end together.
+Clock::duration WithJitter(std::chrono::milliseconds age, const void* salt) {
+  const auto spread = static_cast<std::uint64_t>(age.count() / 5);
+  if (spread == 0) return age;
+  const auto mixed =
+      (reinterpret_cast<std::uintptr_t>(salt) ^ static_cast<std::uint64_t>(Clock::now().time_since_epoch().count())) *
+      0x9E3779B97F4A7C15ULL;
+  return age - std::chrono::milliseconds(spread / 2) + std::chrono::milliseconds((mixed >> 32) % spread);
+}
+
+class Http1ServerConnection final : public Http1Server {
+ public:
+  Http1ServerConnection(net::Transport& transport, const http::Limits& limits, std::string_view scheme,
+                        std::string_view early);
+
+  Awaitable<Failure> ReadHead(http::RequestHead& head, http::Arena& arena) override;
+  bool TryReadHead(http::RequestHead& head, http::Arena& arena, Failure& failure) override;
+  Awaitable<bool> Finish() override;
+  bool TryFinish() override;
+  void Drain() override;
+  bool idle() const override { return idle_; }
+
+  bool TryReadBody(BodyPiece& piece) override;
+  Awaitable<BodyPiece> ReadBody() override;
+  bool body_done() const override { return body_.done(); }
+  Awaitable<Failure> WriteInterim(const http::ResponseHead& head) override;
+  Awaitable<Failure> WriteHead(const http::ResponseHead& head, std::string_view body, bool end) override;
+  Awaitable<Failure> WriteBody(std::string_view body, bool end) override;
+  bool TryWriteHead(const http::ResponseHead& head, std::string_view body, bool end, Failure& failure) override;
+  bool TryWriteBody(std::string_view body, bool end, Failure& failure) override;
+  Awaitable<Failure> WriteTrailers(const http::HeaderList& trailers) override;
+  void Abort() override;
+  void CloseAfter() override { close_ = true; }
+  void Cancel() override { io_.transport().Cancel(); }
+  bool PeerGone() override { return io_.transport().PeerGone(); }
+  net::Transport* TakeTransport(std::string_view& early) override;
+
+ private:
+  using BodyFraming = ResponseFraming::Body;
+
+  // One exchange's state; reset by BeginExchange.
+  struct Exchange {
+    bool head_read = false;
+    bool failed = false;
+    bool head_request = false;
+    bool http10 = false;
+    bool expects_continue = false;
+    bool continue_sent = false;
+    bool head_written = false;
+    bool answered = false;
+    // What was told the client, or will happen anyway.
+    bool closing = false;
+    bool upgraded = false;
+    // The write in progress is the last one of the answer.
+    bool ending = false;
+    BodyFraming body = BodyFraming::kNone;
+    std::uint64_t body_left = 0;
+  };
+
+  void BeginExchange();
+  Failure RefuseHead(Reason reason, http::RequestHead& head);
+  Failure HeadWaitFailed(IoStatus status);
+  std::optional<Failure> FillHead();
+  Clock::time_point HeadDeadline();
+
+  bool MustClose(bool end) const;
+  ResponseFraming ChooseFraming(const http::ResponseHead& head, std::string_view body, bool end) const;
+  bool SendBodyPart(HeadBuffer& buffer, std::string_view body, bool end, Failure& failure);
+  bool Settle(IoStatus status, Failure& failure);
+  Failure BreakAnswer();
+  Awaitable<Failure> FlushPending();
+
+  Awaitable<void> DrainBody();
+  Awaitable<void> Linger();
+
+  Http1Connection io_;
+  const http::Limits& limits_;
+  const std::string_view scheme_;
+  std::string_view early_;
+  Http1HeadParser parser_;
+  Http1Body body_;
+  BodyPace pace_;
+  Exchange now_;
+  std::uint64_t requests_ = 0;
+  Clock::time_point end_of_age_;
+  // Of the request that is being read, when its first byte has come.
+  Clock::time_point head_deadline_ = Clock::time_point::max();
+  Clock::time_point idle_since_;
+  bool idle_ = false;
+  bool draining_ = false;
+  bool close_ = false;
+};
+
+Http1ServerConnection::Http1ServerConnection(net::Transport& transport, const http::Limits& limits,
+                                             std::string_view scheme, std::string_view early)
+    : io_(transport),
+      limits_(limits),
+      scheme_(scheme),
+      early_(early),
+      parser_(Http1HeadParser::Kind::kRequest, limits),
+      body_(limits, Reason::kInvalidBody),
+      pace_(limits),
+      end_of_age_(Clock::now() + WithJitter(std::chrono::milliseconds(limits.max_connection_age_ms), this)) {}
+
+// Views of the last exchange die here.
+void Http1ServerConnection::BeginExchange() {
+  now_ = Exchange();
+  parser_.Reset();
+  body_.Start(http::Framing::kNone, 0);
+  head_deadline_ = Clock::time_point::max();
+  io_.input().Unpin();
+  if (!early_.empty()) {
+    io_.input().Append(early_);
+    early_ = {};
+  }
+}
+
+Failure Http1ServerConnection::RefuseHead(Reason reason, http::RequestHead& head) {
+  head.Clear();
+  head.method = parser_.method();
+  head.path = parser_.target();
+  head.version = parser_.version();
+  head.scheme = scheme_;
+  head.keep_alive = false;
+  now_.failed = true;
+  now_.head_request = head.method == "HEAD";
+  now_.http10 = head.version == http::Version::kHttp10;
+  return {reason, Phase::kHead};
+}
+
+bool Http1ServerConnection::TryReadHead(http::RequestHead& head, http::Arena& arena, Failure& failure) {
+  if (now_.head_read || now_.failed || !early_.empty()) BeginExchange();
+  if (io_.input().empty()) return false;
+  switch (parser_.Parse(io_.input().unread())) {
+    case Http1HeadParser::Status::kIncomplete:
+      return false;
+    case Http1HeadParser::Status::kFailed:
+      failure = RefuseHead(parser_.reason(), head);
+      return true;
+    case Http1HeadParser::Status::kComplete:
+      break;
+  }
+  const Reason reason = CheckRequest(parser_, scheme_, arena, head);
+  if (reason != Reason::kNone) {
+    failure = RefuseHead(reason, head);
+    return true;
+  }
+  now_.head_read = true;
+  now_.head_request = head.method == "HEAD";
+  now_.http10 = head.version == http::Version::kHttp10;
+  now_.expects_continue = head.expect_continue;
+  now_.closing = !head.keep_alive;
+  ++requests_;
+  io_.input().Consume(parser_.size());
+  io_.input().Pin();
+  body_.Start(head.framing, head.content_length);
+  pace_.Start();
+  failure = {};
+  return true;
+}
+
+Failure Http1ServerConnection::HeadWaitFailed(IoStatus status) {
+  now_.failed = true;
+  switch (status) {
+    case IoStatus::kTimeout:
+      return {io_.input().empty() ? Reason::kIdleTimeout : Reason::kHeaderTimeout, Phase::kHead};
+    case IoStatus::kCancelled:
+      return {draining_ ? Reason::kDraining : Reason::kClientClosed, Phase::kHead};
+    default:
+      return {Reason::kClientClosed, Phase::kHead};
+  }
+}
+
+Clock::time_point Http1ServerConnection::HeadDeadline() {
+  if (io_.input().empty()) {
+    return Clock::now() + std::chrono::milliseconds(limits_.connection_idle_timeout_ms);
+  }
+  // Absolute, from the first byte: a byte now and then doesn't move it.
+  if (head_deadline_ == Clock::time_point::max()) {
+    head_deadline_ = Clock::now() + std::chrono::milliseconds(limits_.header_read_timeout_ms);
+  }
+  return head_deadline_;
+}
+
+// Reads more of a head. Nullopt: go on (with or without new bytes).
+std::optional<Failure> Http1ServerConnection::FillHead() {
+  if (io_.input().Space().empty() &&
+      !io_.input().Grow(limits_.request_line_bytes + limits_.header_bytes + BufferBlock::kUsualBytes)) {
+    return Failure{Reason::kHeaderTooLarge, Phase::kHead};
+  }
+  switch (io_.Fill()) {
+    case IoStatus::kOk:
+      return std::nullopt;
+    case IoStatus::kWouldBlock:
+      if (io_.input().empty()) io_.input().Unpin();
+      return std::nullopt;
+    default:
+      return HeadWaitFailed(IoStatus::kClosed);
+  }
+}
+
+Awaitable<Failure> Http1ServerConnection::ReadHead(http::RequestHead& head, http::Arena& arena) {
+  Failure failure;
+  while (!TryReadHead(head, arena, failure)) {
+    // Draining: a request that has come is still served, but none is waited for.
+    bool last_try = draining_ && io_.input().empty();
+    if (!last_try) {
+      io_.BeginRead(HeadDeadline());
+      idle_ = io_.input().empty();
+      const IoStatus status = co_await io_.transport().WaitReadable();
+      idle_ = false;
+      io_.EndRead();
+      last_try = status == IoStatus::kCancelled && draining_ && io_.input().empty();
+      if (status != IoStatus::kOk && !last_try) co_return RefuseHead(HeadWaitFailed(status).reason, head);
+    }
+    if (const std::optional<Failure> ended = FillHead()) co_return RefuseHead(ended->reason, head);
+    if (last_try && io_.input().empty()) co_return RefuseHead(Reason::kDraining, head);
+  }
+  co_return failure;
+}
+
+void Http1ServerConnection::Drain() {
+  draining_ = true;
+  if (idle_) io_.transport().Cancel();
+}
+
+bool Http1ServerConnection::TryReadBody(BodyPiece& piece) {
+  if (body_.Take(io_.input(), piece)) return true;
+  if (!io_.more_likely()) return false;
+  const IoStatus status = io_.Fill();
+  if (status == IoStatus::kWouldBlock) return false;
+  if (status == IoStatus::kOk) return body_.Take(io_.input(), piece);
+  now_.failed = true;
+  piece = {};
+  piece.failure = {Reason::kClientClosed, Phase::kBody};
+  return true;
+}
+
+Awaitable<BodyPiece> Http1ServerConnection::ReadBody() {
+  BodyPiece piece;
+  while (!TryReadBody(piece)) {
+    io_.BeginRead(pace_.BeginWait());
+    IoStatus status = co_await io_.transport().WaitReadable();
+    io_.EndRead();
+    if (status == IoStatus::kOk) status = io_.Fill();
+    const bool on_time = pace_.EndWait(status == IoStatus::kOk ? io_.last_read() : 0);
+    if ((status == IoStatus::kOk || status == IoStatus::kWouldBlock) && on_time) continue;
+    const bool late = status == IoStatus::kTimeout || !on_time;
+    now_.failed = true;
+    piece = {};
+    piece.failure = {late ? Reason::kBodyTimeout : Reason::kClientClosed, Phase::kBody};
+    break;
+  }
+  if (body_.failed()) now_.failed = true;
+  co_return piece;
+}
+
+Awaitable<Failure> Http1ServerConnection::WriteInterim(const http::ResponseHead& head) {
+  Failure failure;
+  if (now_.http10 || now_.head_written) co_return failure;
+  HeadBuffer& buffer = ThreadHeadBuffer();
+  buffer.Clear();
+  if (head.status < 100 || head.status >= 200 || head.status == 101 || !SerializeResponse(head, {}, buffer)) {
+    failure = {Reason::kInternal, Phase::kHeadReceived};
+    co_return failure;
+  }
+  if (head.status == 100) now_.continue_sent = true;
+  if (Settle(io_.Write(buffer.text(), {}, {}), failure)) co_return failure;
+  co_return co_await FlushPending();
+}
+
+bool Http1ServerConnection::MustClose(bool end) const {
+  if (now_.closing || now_.failed || close_ || draining_) return true;
+  if (requests_ >= limits_.max_requests_per_connection || Clock::now() >= end_of_age_) return true;
+  // The client may or may not send the body that nobody asked for.
+  if (now_.expects_continue && !now_.continue_sent && body_.untouched()) return true;
+  return end && body_.LongerThan(kMaxDrainBytes);
+}
+
+ResponseFraming Http1ServerConnection::ChooseFraming(const http::ResponseHead& head, std::string_view body,
+                                                     bool end) const {
+  ResponseFraming framing;
+  framing.close = MustClose(end);
+  const bool bodiless = now_.head_request || head.status == 304;
+  if (head.status == 101 || head.status == 204) return framing;
+  if (bodiless) {
+    if (head.has_content_length || head.framing == http::Framing::kLength) {
+      framing.body = BodyFraming::kLength;
+      framing.length = head.content_length;
+    }
+    return framing;
+  }
+  switch (head.framing) {
+    case http::Framing::kLength:
+      framing.body = BodyFraming::kLength;
+      framing.length = head.content_length;
+      break;
+    case http::Framing::kNone:
+      if (end) {
+        framing.body = BodyFraming::kLength;
+        framing.length = body.size();
+        break;
+      }
+      [[fallthrough]];
+    case http::Framing::kChunked:
+    case http::Framing::kUntilClose:
+      framing.body = now_.http10 ? BodyFraming::kUntilClose : BodyFraming::kChunked;
+      break;
+  }
+  if (framing.body == BodyFraming::kUntilClose) framing.close = true;
+  return framing;
+}
+
+bool Http1ServerConnection::TryWriteHead(const http::ResponseHead& head, std::string_view body, bool end,
+                                         Failure& failure) {
+  if (io_.write_pending()) return Settle(io_.ContinueWrite(), failure);
+  HeadBuffer& buffer = ThreadHeadBuffer();
+  buffer.Clear();
+  const ResponseFraming framing = ChooseFraming(head, body, end);
+  const bool final = head.status >= 200 || head.status == 101;
+  if (now_.head_written || !final || !SerializeResponse(head, framing, buffer)) {
+    failure = {Reason::kInternal, Phase::kHeadReceived};
+    return true;
+  }
+  now_.head_written = true;
+  now_.closing = framing.close;
+  now_.upgraded = head.status == 101;
+  const bool bodiless = now_.head_request || head.status == 304 || head.status == 204 || head.status == 101;
+  now_.body = bodiless ? BodyFraming::kNone : framing.body;
+  now_.body_left = framing.length;
+  return SendBodyPart(buffer, body, end, failure);
+}
+
+bool Http1ServerConnection::TryWriteBody(std::string_view body, bool end, Failure& failure) {
+  if (io_.write_pending()) return Settle(io_.ContinueWrite(), failure);
+  if (!now_.head_written || now_.answered) {
+    // After an answer without a body (HEAD) its pieces are dropped.
+    const bool dropped = now_.answered && now_.body == BodyFraming::kNone;
+    failure = dropped ? Failure{} : Failure{Reason::kInternal, Phase::kBody};
+    return true;
+  }
+  HeadBuffer& buffer = ThreadHeadBuffer();
+  buffer.Clear();
+  return SendBodyPart(buffer, body, end, failure);
+}
+
+// Frames `body` behind what stands in the buffer, and writes both.
+bool Http1ServerConnection::SendBodyPart(HeadBuffer& buffer, std::string_view body, bool end, Failure& failure) {
+  std::string_view tail;
+  switch (now_.body) {
+    case BodyFraming::kNone:
+      body = {};
+      break;
+    case BodyFraming::kLength:
+      if (body.size() > now_.body_left || (end && body.size() < now_.body_left)) {
+        failure = BreakAnswer();
+        return true;
+      }
+      now_.body_left -= body.size();
+      break;
+    case BodyFraming::kChunked:
+      if (!body.empty()) {
+        buffer.AppendHex(body.size());
+        buffer.Append("\r\n");
+        tail = end ? std::string_view("\r\n0\r\n\r\n") : std::string_view("\r\n");
+      } else if (end) {
+        tail = kLastChunk;
+      }
+      break;
+    case BodyFraming::kUntilClose:
+      break;
+  }
+  now_.ending = end;
+  return Settle(io_.Write(buffer.text(), body, tail), failure);
+}
+
+// Body and Content-Length don't agree: the client must see that it isn't whole.
+Failure Http1ServerConnection::BreakAnswer() {
+  Abort();
+  return {Reason::kInternal, Phase::kBody};
+}
+
+bool Http1ServerConnection::Settle(IoStatus status, Failure& failure) {
+  if (status == IoStatus::kWouldBlock) return false;
+  failure = {};
+  if (status == IoStatus::kOk) {
+    if (now_.ending) now_.answered = true;
+  } else {
+    now_.failed = true;
+    failure = {status == IoStatus::kTimeout ? Reason::kClientStalled : Reason::kClientClosed, Phase::kBody};
+  }
+  return true;
+}
+
+Awaitable<Failure> Http1ServerConnection::FlushPending() {
+  Failure failure;
+  while (true) {
+    io_.BeginWrite(Clock::now() + std::chrono::milliseconds(limits_.body_idle_timeout_ms));
+    const IoStatus status = co_await io_.transport().WaitWritable();
+    io_.EndWrite();
+    if (Settle(status == IoStatus::kOk ? io_.ContinueWrite() : status, failure)) co_return failure;
+  }
+}
+
+Awaitable<Failure> Http1ServerConnection::WriteHead(const http::ResponseHead& head, std::string_view body, bool end) {
+  Failure failure;
+  if (TryWriteHead(head, body, end, failure)) co_return failure;
+  co_return co_await FlushPending();
+}
+
+Awaitable<Failure> Http1ServerConnection::WriteBody(std::string_view body, bool end) {
+  Failure failure;
+  if (TryWriteBody(body, end, failure)) co_return failure;
+  co_return co_await FlushPending();
+}
+
+Awaitable<Failure> Http1ServerConnection::WriteTrailers(const http::HeaderList& /*trailers*/) {
+  return WriteBody({}, true);
+}
+
+void Http1ServerConnection::Abort() {
+  now_.failed = true;
+  // A body that ends with the connection would look whole after an orderly close.
+  io_.transport().Close(now_.head_written && now_.body == BodyFraming::kUntilClose);
+}
+
+bool Http1ServerConnection::TryFinish() {
+  return now_.answered && !now_.closing && !now_.failed && !now_.upgraded && !close_ && body_.done();
+}
+
+Awaitable<bool> Http1ServerConnection::Finish() {
+  if (TryFinish()) co_return true;
+  if (!io_.transport().is_open()) co_return false;
+  const bool keep = now_.answered && !now_.closing && !now_.failed && !now_.upgraded && !close_;
+  if (keep && !body_.LongerThan(kMaxDrainBytes)) {
+    co_await DrainBody();
+    if (TryFinish()) co_return true;
+  }
+  co_await Linger();
+  co_return false;
+}
+
+// Reads and drops the rest of a request body that nobody wanted.
+Awaitable<void> Http1ServerConnection::DrainBody() {
+  const Clock::time_point deadline = Clock::now() + kMaxDrainTime;
+  std::uint64_t dropped = 0;
+  BodyPiece piece;
+  while (dropped <= kMaxDrainBytes) {
+    if (TryReadBody(piece)) {
+      if (piece.end || piece.failure) co_return;
+      dropped += piece.bytes.size();
+      continue;
+    }
+    io_.BeginRead(deadline);
+    const IoStatus status = co_await io_.transport().WaitReadable();
+    io_.EndRead();
+    if (status != IoStatus::kOk) co_return;
+    const IoStatus read = io_.Fill();
+    if (read != IoStatus::kOk && read != IoStatus::kWouldBlock) co_return;
+  }
+}
+
+// Ends our side first: closing while the client still sends would reset the connection, and the answer with it.
+Awaitable<void> Http1ServerConnection::Linger() {
+  net::Transport& transport = io_.transport();
+  const bool all_read = body_.done() && !now_.failed && io_.input().empty();
+  transport.CloseSend();
+  const Clock::time_point deadline = Clock::now() + kMaxDrainTime;
+  std::uint64_t dropped = 0;
+  BufferBlock block = BufferBlock::Borrow(BufferBlock::kUsualBytes);
+  while (dropped < kMaxLingerBytes) {
+    const net::IoResult result = transport.TryRead(block.data(), block.size());
+    if (result.status == IoStatus::kOk) {
+      dropped += result.bytes;
+      continue;
+    }
+    if (result.status != IoStatus::kWouldBlock || all_read) break;
+    io_.BeginRead(deadline);
+    const IoStatus status = co_await transport.WaitReadable();
+    io_.EndRead();
+    if (status != IoStatus::kOk) break;
+  }
+  transport.Close(false);
+}
+
+net::Transport* Http1ServerConnection::TakeTransport(std::string_view& early) {
+  early = io_.input().unread();
+  io_.ClearDeadlines();
+  return &io_.transport();
+}
+
+}  // namespace
+
+std::unique_ptr<Http1Server> Http1Server::Create(net::Transport& transport, const http::Limits& limits,
+                                                 std::string_view scheme, std::string_view early) {
+  return std::make_unique<Http1ServerConnection>(transport, limits, scheme, early);
+}
+
+}  // namespace portreeve::codec
