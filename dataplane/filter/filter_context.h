@@ -31,7 +31,7 @@ struct FilterContext {
   // RouteMatch::matched_prefix. A rewrite of the path moves it on to what took its place.
   std::string_view matched_prefix;
   // With kReply.
-  FilterReply reply;
+  FilterReply reply{};
   // kRedirected with kReply, kInvalidRewrite with kFail.
   http::Reason reason = http::Reason::kNone;
 };

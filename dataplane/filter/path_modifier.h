@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,9 +28,10 @@ class PathModifier {
     std::string_view prefix;
   };
 
-  // For kPrefix: `path` begins with `matched_prefix` (no "/" at its end) and what follows is left as it is, escapes
-  // too; when nothing is left, "/". "/" at the end of the value neither adds nor eats one. "*" counts as an empty path.
-  Result Apply(std::string_view path, std::string_view matched_prefix, http::Arena& arena) const;
+  // kPrefix replaces `matched_prefix` (no "/" at its end), with which `path` begins, else nullopt. What follows it is
+  // left as it is, escapes too; when nothing is left, "/". A "/" at the end of the value neither adds nor eats one. "*"
+  // counts as an empty path.
+  std::optional<Result> Apply(std::string_view path, std::string_view matched_prefix, http::Arena& arena) const;
 
  private:
   PathModifier(Type type, std::string value) : type_(type), value_(std::move(value)) {}

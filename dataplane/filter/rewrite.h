@@ -16,8 +16,8 @@ namespace portreeve::filter {
 
 struct RewriteConfig {
   // Empty: Host stays as received.
-  std::string hostname;
-  std::optional<PathModifier> path;
+  std::string hostname{};
+  std::optional<PathModifier> path{};
 };
 
 // Changes authority and path of what goes upstream; the query stays. The hostname replaces the whole value of Host, its
@@ -27,7 +27,8 @@ class Rewrite {
  public:
   static absl::StatusOr<Rewrite> Create(RewriteConfig config, std::string_view field);
 
-  void Apply(http::RequestHead& head, FilterContext& context) const;
+  // kContinue, or kFail when context.matched_prefix isn't the start of the path; then the head is as it was.
+  FilterResult Apply(http::RequestHead& head, FilterContext& context) const;
 
  private:
   explicit Rewrite(RewriteConfig config) : config_(std::move(config)) {}
