@@ -33,7 +33,7 @@ type Seen struct {
 func (s *Seen) ID() string { return s.Fields.Get("X-Id") }
 
 func (s *Seen) String() string {
-	text := fmt.Sprintf("%s %s %s\n%s", s.Method, s.Target, s.Proto, s.Fields)
+	text := fmt.Sprintf("%s %s %s\n%s", s.Method, clip(s.Target), s.Proto, s.Fields.short())
 	if s.Length > 0 || s.Framing != "" {
 		text += fmt.Sprintf("body (%s, %d bytes): %q\n", s.Framing, s.Length, clip(string(s.Bytes)))
 	}

@@ -46,7 +46,7 @@ func (r *Response) String() string {
 	if r.Truncated {
 		text += " (truncated)"
 	}
-	return fmt.Sprintf("%s\n%sbody: %q", text, r.Fields, clip(string(r.Body)))
+	return fmt.Sprintf("%s\n%sbody: %q", text, r.Fields.short(), clip(string(r.Body)))
 }
 
 // Closing says whether the answer announces that the connection ends.

@@ -37,6 +37,15 @@ func (f Fields) Get(name string) string { return strings.Join(f.Lines(name), ", 
 // Has says whether there is a line of that name.
 func (f Fields) Has(name string) bool { return len(f.Lines(name)) > 0 }
 
+// short is String with long values clipped.
+func (f Fields) short() string {
+	var text strings.Builder
+	for _, field := range f {
+		fmt.Fprintf(&text, "%s: %s\n", clip(field.Name), clip(field.Value))
+	}
+	return text.String()
+}
+
 func (f Fields) String() string {
 	var text strings.Builder
 	for _, field := range f {

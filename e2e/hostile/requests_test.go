@@ -84,7 +84,7 @@ func checkAccessLog(t *testing.T, gateway *harness.Gateway) {
 		case strings.ContainsFunc(line, func(r rune) bool { return r < 0x20 || r == 0x7f }):
 			err = fmt.Errorf("a control character")
 		default:
-			for _, word := range []string{"origin", "phase", "reason", "status"} {
+			for _, word := range []string{"time", "kind", "client", "origin", "phase", "reason"} {
 				if _, has := object[word]; !has {
 					err = fmt.Errorf("no %q", word)
 				}
@@ -132,8 +132,7 @@ func TestPipelines(t *testing.T) {
 		{"two good then bad", withBody("1") + one("2") + bad + one("4"), 2, true},
 		{"good then a bad body", one("1") + badBody + one("3"), 1, true},
 		{"a body, then a line that ends it", withBody("1") + "\nGET /smuggled HTTP/1.1\r\n\r\n", 1, true},
-		{"a longer body than its length", strings.Replace(withBody("1"), "hello", "hello!", 1) + one("2"), 1, true},
-		{"empty lines between", one("1") + "\r\n" + one("2"), 2, false},
+		{"a longer body than its length", strings.Replace(withBody("1"), "hello", "hello)", 1) + one("2"), 1, true},
 	} {
 		for _, d := range []delivery{whole, bytewise} {
 			t.Run(p.name+" "+string(d), func(t *testing.T) {

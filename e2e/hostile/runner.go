@@ -29,11 +29,16 @@ type lane struct {
 // report collects what went wrong.
 type report struct {
 	mu     sync.Mutex
-	faults []string
+	total  int
+	shown  []string
 	counts map[string]int
 }
 
-const faultsShown = 40
+// Of each class so many are shown, and so many end a run.
+const (
+	shownOfClass = 6
+	enough       = 1500
+)
 
 func (r *report) add(class, format string, args ...any) {
 	r.mu.Lock()
@@ -42,22 +47,25 @@ func (r *report) add(class, format string, args ...any) {
 		r.counts = map[string]int{}
 	}
 	r.counts[class]++
-	r.faults = append(r.faults, fmt.Sprintf(format, args...))
+	r.total++
+	if r.counts[class] <= shownOfClass {
+		r.shown = append(r.shown, fmt.Sprintf(format, args...))
+	}
 }
 
 func (r *report) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.faults)
+	return r.total
 }
 
 func (r *report) finish(t *testing.T, what string, total int) {
 	t.Helper()
-	for _, text := range r.faults[:min(len(r.faults), faultsShown)] {
+	for _, text := range r.shown {
 		t.Error(text)
 	}
-	if len(r.faults) > 0 {
-		t.Errorf("%d of %d %s failed, by class: %v; %d are shown", len(r.faults), total, what, r.counts, min(len(r.faults), faultsShown))
+	if r.total > 0 {
+		t.Errorf("%d of %d %s failed, by class: %v; %d are shown", r.total, total, what, r.counts, len(r.shown))
 	}
 }
 
@@ -376,7 +384,7 @@ func each(lanes []*lane, tasks int, work func(l *lane, task int)) {
 		running.Go(func() {
 			for {
 				task := int(next.Add(1)) - 1
-				if task >= tasks || l.report.count() > 400 {
+				if task >= tasks || l.report.count() > enough {
 					return
 				}
 				work(l, task)
