@@ -187,7 +187,7 @@ class Envoy(Peer):
                     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%", "bytes_in": "%BYTES_RECEIVED%",
                     "bytes_out": "%BYTES_SENT%", "duration": "%DURATION%"}}}}]
         else:
-            # Otherwise it sends x-forwarded-proto.
+            # x-forwarded-proto stays: it can only be removed again, which would cost Envoy more than sending it.
             manager["skip_xff_append"] = True
         chain = {"filters": [{"name": "http", "typed_config": manager}]}
         if self.scheme == "https":
@@ -220,7 +220,7 @@ class Nghttpx(Peer):
         command = [processes.need("nghttpx"), "--workers=1", f"--backend=127.0.0.1,{self.backend_port}",
                    f"--frontend=127.0.0.1,{self.port}" + ("" if self.scheme == "https" else ";no-tls"),
                    "--errorlog-file=/dev/stderr", "--log-level=WARN", "--conf=/dev/null", "--no-via", "--no-server-rewrite",
-                   "--backend-keep-alive-timeout=1h", "--frontend-max-requests=0", "--single-process"]
+                   "--backend-keep-alive-timeout=1h", "--single-process"]
         if self.edge:
             command += [f"--accesslog-file={self.log}", "--add-x-forwarded-for"]
         else:
