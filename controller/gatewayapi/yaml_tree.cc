@@ -22,7 +22,10 @@ struct Stop {
 
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // On a token that may not stand there, such as a stray "}", yaml-cpp gives empty documents for ever.
+    if (mark.pos == last_start_) throw Stop{{mark.line + 1, mark.column + 1, "unexpected character"}};
+    last_start_ = mark.pos;
     stack_.clear();
     root_.reset();
     anchors_.clear();
@@ -137,6 +140,7 @@ class TreeBuilder final : public YAML::EventHandler {
   std::map<YAML::anchor_t, Anchored> anchors_;
   size_t nodes_ = 0;
   size_t from_aliases_ = 0;
+  int last_start_ = -1;
 };
 
 // Reads from memory that somebody else owns; std::istringstream would copy it.

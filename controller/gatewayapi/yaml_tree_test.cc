@@ -55,6 +55,8 @@ TEST_CASE("Errors say where and what, not what stood there") {
   CHECK(ErrorOf("x: \xED\xA0\x80\n") == "1:4: not UTF-8");
   CHECK(ErrorOf(std::string("x: a\0b\n", 7)) == "1:5: control character");
   CHECK(ErrorOf("? [a]\n: b\n").find("a key must be plain text") != std::string::npos);
+  CHECK(ErrorOf(", a\n") == "1:1: unexpected character");
+  CHECK(ErrorOf("a: 1\n}\n") != "");
   CHECK(ErrorOf("a: !ruby/object x\n").find("tags are not supported") != std::string::npos);
 }
 
