@@ -27,8 +27,8 @@ class Http2Stream : public ServerStream {
   // what could be read (method, path, authority), for the log.
   virtual http::Failure head_failure() const = 0;
 
-  // Called once when the client resets the stream or the connection ends while the stream is held: the waits on the
-  // stream have ended by then; the callee ends what the exchange waits for elsewhere. Not called from within a call of
+  // Called once when the client resets the stream or the connection ends while the stream is held: the callee ends what
+  // the exchange waits for elsewhere; the waits on the stream itself end right after. Not called from within a call of
   // this interface, nor after the stream was let go.
   virtual void SetCancelCallback(std::function<void()> callback) = 0;
 
@@ -60,7 +60,7 @@ class Http2Server {
 
   // `transport`, `limits` and `wheel` outlive Run. `scheme` is "http" or "https", a literal. `early`: bytes read from
   // the transport before (the peek that told HTTP/2 apart); copied.
-  static std::unique_ptr<Http2Server> Create(net::Transport& transport, net::DeadlineWheel& wheel,
+  static std::shared_ptr<Http2Server> Create(net::Transport& transport, net::DeadlineWheel& wheel,
                                              const http::Limits& limits, std::string_view scheme,
                                              std::string_view early);
 
