@@ -1,0 +1,245 @@
+#include "controller/serve/stream.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+
+#include "common/log.h"
+
+namespace portreeve::serve {
+namespace {
+
+using config::v1::Verdict;
+
+constexpr std::chrono::seconds kHelloDeadline(10);
+// An install waits for workers and sockets, never for clients.
+constexpr std::chrono::seconds kVerdictDeadline(60);
+
+grpc::Status BrokenProtocol(const char* what) {
+  return {grpc::StatusCode::INVALID_ARGUMENT, what};
+}
+
+}  // namespace
+
+Stream::~Stream() = default;
+
+// protobuf can't hold messages that belong to somebody else for longer than this object knows of; give them back.
+Stream::Outgoing::~Outgoing() {
+  while (!message.changed().empty()) message.mutable_changed()->UnsafeArenaReleaseLast();
+}
+
+void Stream::Start() {
+  self_ = shared_from_this();
+  std::lock_guard lock(mutex_);
+  if (!registry_.Add(self_)) {
+    FinishOnce({grpc::StatusCode::UNAVAILABLE, "the controller is stopping"});
+    return;
+  }
+  Expect(kHelloDeadline, "Hello");
+  StartRead(&incoming_);
+}
+
+void Stream::Wake() {
+  std::lock_guard lock(mutex_);
+  SendIfIdle();
+}
+
+void Stream::Close(const grpc::Status& status) {
+  std::lock_guard lock(mutex_);
+  FinishOnce(status);
+}
+
+void Stream::OnReadDone(bool ok) {
+  std::lock_guard lock(mutex_);
+  if (!ok) return FinishOnce(grpc::Status::OK);
+  grpc::Status status = BrokenProtocol("a message that is neither Hello nor Verdict");
+  if (incoming_.has_hello()) {
+    status = TakeHello(*incoming_.mutable_hello());
+  } else if (incoming_.has_verdict()) {
+    status = TakeVerdict(incoming_.verdict());
+  }
+  if (!status.ok()) {
+    log::Warning("stream of a data plane ends",
+                 {{"gateway", gateway_}, {"instance", instance_}, {"reason", status.error_message()}});
+    return FinishOnce(status);
+  }
+  if (finished_) return;
+  // Hello may be large, and is needed no more.
+  incoming_ = config::v1::DataPlaneMessage();
+  StartRead(&incoming_);
+  SendIfIdle();
+}
+
+void Stream::OnWriteDone(bool ok) {
+  std::lock_guard lock(mutex_);
+  if (!ok) return FinishOnce({grpc::StatusCode::UNAVAILABLE, "the data plane went away"});
+  if (outgoing_ == nullptr) return;
+  outgoing_->written = true;
+  CompleteOutgoing();
+}
+
+void Stream::OnCancel() {
+  Close({grpc::StatusCode::CANCELLED, "the data plane went away"});
+}
+
+void Stream::OnDone() {
+  const std::shared_ptr<Stream> self = std::move(self_);
+  {
+    std::lock_guard lock(mutex_);
+    alarm_.reset();
+    if (greeted_) log::Info("data plane disconnected", {{"gateway", gateway_}, {"instance", instance_}});
+  }
+  registry_.Remove(self);
+}
+
+grpc::Status Stream::TakeHello(config::v1::Hello& hello) {
+  if (greeted_) return BrokenProtocol("a second Hello");
+  gateway_ = hello.gateway();
+  instance_ = hello.instance();
+  if (hello.epoch() > registry_.epoch()) {
+    return {grpc::StatusCode::FAILED_PRECONDITION, absl::StrCat("the epoch of this controller is ", registry_.epoch(),
+                                                                ", and the data plane has seen ", hello.epoch())};
+  }
+  greeted_ = true;
+  alarm_.reset();
+  held_snapshot_ = hello.snapshot();
+  held_.reserve(static_cast<std::size_t>(hello.held_size()));
+  for (auto& held : *hello.mutable_held()) {
+    held_.insert_or_assign(std::move(*held.mutable_key()), std::move(*held.mutable_version()));
+  }
+  log::Info("data plane connected", {{"gateway", gateway_}, {"instance", instance_}, {"held", held_.size()}});
+  if (registry_.cache().Latest(gateway_) == nullptr) {
+    log::Info("nothing to send to it yet", {{"gateway", gateway_}, {"instance", instance_}});
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status Stream::TakeVerdict(const Verdict& verdict) {
+  if (!greeted_) return BrokenProtocol("a verdict before Hello");
+  if (outgoing_ != nullptr && !outgoing_->answered && verdict.nonce() == outgoing_->message.nonce()) {
+    return TakeResult(verdict);
+  }
+  // The same verdict again, as it is now: a listener could be opened after all.
+  if (base_ != nullptr && outgoing_ == nullptr && verdict.nonce() == nonce_ && verdict.result() == Verdict::INSTALLED) {
+    Report(verdict);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status Stream::TakeResult(const Verdict& verdict) {
+  alarm_.reset();
+  switch (verdict.result()) {
+    case Verdict::INSTALLED:
+      base_ = outgoing_->target;
+      Report(verdict);
+      break;
+    case Verdict::MISMATCH:
+      if (outgoing_->message.base().empty()) return BrokenProtocol("MISMATCH to a delta that was full");
+      log::Info("data plane doesn't hold what this delta starts from; sending everything",
+                {{"gateway", gateway_}, {"instance", instance_}, {"base", outgoing_->message.base()}});
+      base_ = nullptr;
+      send_full_ = true;
+      break;
+    case Verdict::STALE_EPOCH:
+      return {grpc::StatusCode::FAILED_PRECONDITION, "the data plane has seen a higher epoch"};
+    default:
+      return BrokenProtocol("a verdict of an unknown result");
+  }
+  outgoing_->answered = true;
+  CompleteOutgoing();
+  return grpc::Status::OK;
+}
+
+void Stream::CompleteOutgoing() {
+  if (!outgoing_->written || !outgoing_->answered) return;
+  outgoing_.reset();
+  SendIfIdle();
+}
+
+void Stream::SendIfIdle() {
+  if (!greeted_ || finished_ || outgoing_ != nullptr) return;
+  const std::shared_ptr<const Snapshot> latest = registry_.cache().Latest(gateway_);
+  if (latest == nullptr || latest == base_) return;
+  if (base_ != nullptr && base_->version == latest->version) {
+    base_ = latest;
+    return;
+  }
+  outgoing_ = Next(latest);
+  log::Debug("sending a delta", {{"gateway", gateway_},
+                                 {"instance", instance_},
+                                 {"nonce", nonce_},
+                                 {"base", outgoing_->message.base()},
+                                 {"target", outgoing_->message.target()},
+                                 {"changed", outgoing_->delta.changed.size()},
+                                 {"removed", outgoing_->delta.removed.size()}});
+  Expect(kVerdictDeadline, "a verdict");
+  StartWrite(&outgoing_->message);
+}
+
+// The first delta of a stream is sent even if it is empty: the verdict on it says what the data plane listens on.
+std::unique_ptr<Stream::Outgoing> Stream::Next(const std::shared_ptr<const Snapshot>& latest) {
+  static const translate::ResourceMap kNothing;
+  auto next = std::make_unique<Outgoing>();
+  next->target = latest;
+  if (base_ != nullptr) {
+    next->delta = Diff(base_->resources, latest->resources);
+    next->message.set_base(base_->version);
+  } else if (!send_full_ && !held_snapshot_.empty()) {
+    next->delta = Diff(held_, latest->resources);
+    next->message.set_base(held_snapshot_);
+  } else {
+    next->delta = Diff(kNothing, latest->resources);
+  }
+  held_ = {};
+  held_snapshot_.clear();
+  send_full_ = false;
+
+  next->message.set_nonce(++nonce_);
+  next->message.set_epoch(registry_.epoch());
+  next->message.set_target(latest->version);
+  auto* changed = next->message.mutable_changed();
+  changed->Reserve(static_cast<int>(next->delta.changed.size()));
+  for (const ResourcePtr& resource : next->delta.changed) {
+    // Only read, and given back by ~Outgoing.
+    changed->UnsafeArenaAddAllocated(const_cast<config::v1::Resource*>(resource.get()));
+  }
+  for (const std::string& key : next->delta.removed) next->message.add_removed(key);
+  return next;
+}
+
+void Stream::FinishOnce(const grpc::Status& status) {
+  if (std::exchange(finished_, true)) return;
+  alarm_.reset();
+  Finish(status);
+}
+
+void Stream::Expect(std::chrono::seconds deadline, const char* what) {
+  const std::uint64_t wait = ++wait_;
+  alarm_ = std::make_unique<grpc::Alarm>();
+  alarm_->Set(std::chrono::system_clock::now() + deadline, [weak = weak_from_this(), wait, what](bool ok) {
+    if (!ok) return;
+    if (const std::shared_ptr<Stream> stream = weak.lock()) stream->OnDeadline(wait, what);
+  });
+}
+
+void Stream::OnDeadline(std::uint64_t wait, const char* what) {
+  std::lock_guard lock(mutex_);
+  if (wait != wait_ || alarm_ == nullptr) return;
+  log::Warning("data plane is silent; ending its stream",
+               {{"gateway", gateway_}, {"instance", instance_}, {"awaited", what}});
+  FinishOnce({grpc::StatusCode::DEADLINE_EXCEEDED, absl::StrCat(what, " didn't come in time")});
+}
+
+void Stream::Report(const Verdict& verdict) {
+  DataPlaneReport report;
+  report.gateway = gateway_;
+  report.instance = instance_;
+  report.snapshot = base_->version;
+  for (const auto& refusal : verdict.refused()) {
+    report.refused.push_back({refusal.key(), refusal.version(), refusal.origin(), refusal.field(), refusal.message()});
+  }
+  report.listening.assign(verdict.listening().begin(), verdict.listening().end());
+  registry_.Report(this, std::move(report));
+}
+
+}  // namespace portreeve::serve

@@ -1,0 +1,87 @@
+#include "controller/serve/stream_registry.h"
+
+#include <algorithm>
+
+#include "common/log.h"
+#include "controller/serve/stream.h"
+
+namespace portreeve::serve {
+
+bool StreamRegistry::Add(std::shared_ptr<Stream> stream) {
+  std::lock_guard lock(mutex_);
+  if (closed_) return false;
+  streams_.insert(std::move(stream));
+  return true;
+}
+
+void StreamRegistry::Remove(const std::shared_ptr<Stream>& stream) {
+  DataPlaneReport last;
+  {
+    std::lock_guard lock(mutex_);
+    streams_.erase(stream);
+    auto report = reports_.extract(stream.get());
+    if (report.empty()) return;
+    last = std::move(report.mapped());
+  }
+  last.connected = false;
+  last.refused.clear();
+  last.listening.clear();
+  if (listener_) listener_(last);
+}
+
+void StreamRegistry::Report(const Stream* stream, DataPlaneReport report) {
+  std::vector<Refusal> fresh = report.refused;
+  {
+    std::lock_guard lock(mutex_);
+    const auto last = reports_.find(stream);
+    if (last != reports_.end()) {
+      std::erase_if(fresh, [&](const Refusal& refusal) {
+        return std::ranges::find(last->second.refused, refusal) != last->second.refused.end();
+      });
+    }
+    reports_.insert_or_assign(stream, report);
+  }
+  for (const Refusal& refusal : fresh) {
+    log::Warning("a data plane refuses a resource; it keeps the last good version", {{"gateway", report.gateway},
+                                                                                     {"instance", report.instance},
+                                                                                     {"object", refusal.origin},
+                                                                                     {"key", refusal.key},
+                                                                                     {"field", refusal.field},
+                                                                                     {"reason", refusal.message}});
+  }
+  if (listener_) listener_(report);
+}
+
+// Copies, since a stream takes its own lock before this one.
+void StreamRegistry::WakeAll() {
+  std::vector<std::shared_ptr<Stream>> streams;
+  {
+    std::lock_guard lock(mutex_);
+    streams.assign(streams_.begin(), streams_.end());
+  }
+  for (const auto& stream : streams) stream->Wake();
+}
+
+void StreamRegistry::CloseAll() {
+  std::vector<std::shared_ptr<Stream>> streams;
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    streams.assign(streams_.begin(), streams_.end());
+  }
+  for (const auto& stream : streams) stream->Close({grpc::StatusCode::UNAVAILABLE, "the controller is stopping"});
+}
+
+std::vector<DataPlaneReport> StreamRegistry::Reports(std::string_view gateway) const {
+  std::vector<DataPlaneReport> reports;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [stream, report] : reports_) {
+      if (report.gateway == gateway) reports.push_back(report);
+    }
+  }
+  std::ranges::sort(reports, {}, &DataPlaneReport::instance);
+  return reports;
+}
+
+}  // namespace portreeve::serve
