@@ -3,6 +3,8 @@
 
 #include <absl/container/btree_map.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,8 +21,8 @@ namespace portreeve::translate {
 
 inline constexpr std::string_view kControllerName = "portreeve.dev/controller";
 
-// The resources of one Gateway by key. Resources are immutable and shared: the same content is the same pointer from one
-// translation to the next, so that a comparison costs one look at the pointer.
+// The resources of one Gateway by key. Resources are immutable and shared: the same content is the same pointer from
+// one translation to the next, so that a comparison costs one look at the pointer.
 using ResourceMap = absl::btree_map<std::string, std::shared_ptr<const config::v1::Resource>>;
 
 // The whole status that an object should have: ours, with foreign entries and conditions as they are stored.
@@ -30,7 +32,16 @@ struct ObjectStatus {
   // One of them, by the kind of `key`.
   std::shared_ptr<const gatewayapi::GatewayClass::Status> gateway_class;
   std::shared_ptr<const gatewayapi::GatewayStatus> gateway;
-  std::shared_ptr<const gatewayapi::RouteStatus> route;
+  std::shared_ptr<const gatewayapi::HTTPRoute::Status> route;
+};
+
+struct TranslatorOptions {
+  // Endpoints on loopback and link-local addresses are configured. Standalone they are the usual thing; in a cluster
+  // they lead to the node and to metadata services, whoever wrote the EndpointSlice.
+  bool allow_loopback_endpoints = true;
+  // One data plane serves all Gateways, as standalone: listeners of different Gateways must be distinct, too, and a
+  // rule is one resource with its listeners of all Gateways. Otherwise each Gateway is told of its own listeners only.
+  bool one_data_plane = true;
 };
 
 struct Translation {
@@ -40,20 +51,30 @@ struct Translation {
   std::vector<ObjectStatus> statuses;
 };
 
+struct Memo;
+
 // Pure and deterministic: the same state gives the same bytes, in whatever order its objects came. A full rebuild in
 // meaning; inside, results are kept by the versions of what they were made from, so that the cost of a change follows
 // its size. One thread.
 class Translator {
  public:
-  Translator();
+  explicit Translator(TranslatorOptions options = {});
   ~Translator();
   Translator(const Translator&) = delete;
   Translator& operator=(const Translator&) = delete;
 
   Translation Translate(const store::ClusterState& state);
 
+  // What the last call had to make anew, for tests and metrics.
+  struct Work {
+    std::size_t gateways = 0;
+    std::size_t routes = 0;
+    std::size_t endpoints = 0;
+    std::size_t certificates = 0;
+  };
+  const Work& work() const;
+
  private:
-  struct Memo;
   std::unique_ptr<Memo> memo_;
 };
 

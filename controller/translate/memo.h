@@ -1,0 +1,68 @@
+// What a Translator keeps from one translation to the next. Every result here is what a translation from nothing would
+// give: the steps in translator.cc make anew what depends on something that changed.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/translate/certificates.h"
+#include "controller/translate/gateways.h"
+#include "controller/translate/routes.h"
+#include "controller/translate/translator.h"
+
+namespace portreeve::translate {
+
+// A route and what became of it.
+struct RouteEntry {
+  gatewayapi::Ptr<gatewayapi::HTTPRoute> route;
+  TranslatedRoute translated;                                   // without `parents`, which `status` holds
+  std::shared_ptr<const gatewayapi::HTTPRoute::Status> status;  // null if the route isn't ours to judge
+};
+
+// What goes to the data plane of one Gateway, and who put it there.
+struct GatewayOutput {
+  ResourceMap resources;
+  std::set<std::string> own;                                // keys of its listeners and certificates
+  std::map<BackendName, size_t> backend_users;              // routes by backend
+  std::map<std::string, int32_t> attached;                  // routes by listener
+  std::shared_ptr<const gatewayapi::GatewayStatus> status;  // null: to be made
+};
+
+struct BackendEntry {
+  ResourcePtr backend;
+  ResourcePtr endpoints;
+};
+
+struct ClassEntry {
+  gatewayapi::Ptr<gatewayapi::GatewayClass> gateway_class;
+  std::shared_ptr<const gatewayapi::GatewayClass::Status> status;
+};
+
+// Which routes name a thing.
+using RouteIndex = std::map<gatewayapi::NamespacedName, std::set<gatewayapi::NamespacedName>>;
+
+struct Memo {
+  TranslatorOptions options;
+  store::ClusterState last;
+  Translator::Work work;
+
+  std::map<std::string, ClassEntry> classes;  // ours
+  CertificateMemo certificates;
+  std::set<gatewayapi::NamespacedName> secrets;  // that a Gateway of ours names
+  Gateways gateways;
+  std::map<gatewayapi::NamespacedName, GatewayOutput> outputs;  // by Gateway
+  std::map<gatewayapi::NamespacedName, RouteEntry> routes;
+  std::map<BackendName, BackendEntry> backends;  // those that some output has
+  RouteIndex routes_by_gateway;
+  RouteIndex routes_by_service;
+
+  // What the current translation has still to do.
+  std::set<gatewayapi::NamespacedName> dirty_routes;
+  std::set<BackendName> dirty_backends;
+  std::set<BackendName> moved_backends;  // used by other Gateways than before
+};
+
+}  // namespace portreeve::translate

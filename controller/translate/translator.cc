@@ -1,0 +1,87 @@
+#include "controller/translate/translator.h"
+
+#include <utility>
+
+#include "controller/translate/memo.h"
+#include "controller/translate/steps.h"
+#include "portreeve/config/v1/resources.pb.h"
+
+namespace portreeve::translate {
+namespace {
+
+using gatewayapi::Kind;
+
+void AddClasses(const Memo& memo, std::vector<ObjectStatus>* statuses) {
+  for (const auto& [name, entry] : memo.classes) {
+    ObjectStatus& status = statuses->emplace_back();
+    status.key = {Kind::kGatewayClass, "", name};
+    status.generation = entry.gateway_class->metadata.generation;
+    status.gateway_class = entry.status;
+  }
+}
+
+void AddGateways(Memo& memo, std::vector<ObjectStatus>* statuses) {
+  for (const auto& [name, gateway] : memo.gateways) {
+    GatewayOutput& output = memo.outputs[name];
+    if (output.status == nullptr) {
+      std::vector<int32_t> attached;
+      for (const JudgedListener& listener : gateway.listeners) attached.push_back(output.attached[listener.model.name]);
+      output.status = StatusOfGateway(gateway, attached);
+    }
+    ObjectStatus& status = statuses->emplace_back();
+    status.key = {Kind::kGateway, name.namespace_, name.name};
+    status.generation = gateway.object->metadata.generation;
+    status.gateway = output.status;
+  }
+}
+
+void AddRoutes(const Memo& memo, std::vector<ObjectStatus>* statuses) {
+  for (const auto& [name, entry] : memo.routes) {
+    if (entry.status == nullptr) continue;
+    ObjectStatus& status = statuses->emplace_back();
+    status.key = {Kind::kHTTPRoute, name.namespace_, name.name};
+    status.generation = entry.route->metadata.generation;
+    status.route = entry.status;
+  }
+}
+
+}  // namespace
+
+void PutResource(ResourceMap* resources, const ResourcePtr& resource) {
+  ResourcePtr& place = (*resources)[resource->key()];
+  if (!SameResource(place, resource)) place = resource;
+}
+
+Translation Assemble(Memo& memo) {
+  Translation translation;
+  translation.statuses.reserve(memo.classes.size() + memo.gateways.size() + memo.routes.size());
+  AddClasses(memo, &translation.statuses);
+  AddGateways(memo, &translation.statuses);
+  AddRoutes(memo, &translation.statuses);
+  for (const auto& [name, output] : memo.outputs) translation.gateways.emplace(name.ToString(), output.resources);
+  return translation;
+}
+
+Translator::Translator(TranslatorOptions options) : memo_(std::make_unique<Memo>()) {
+  memo_->options = options;
+}
+
+Translator::~Translator() = default;
+
+Translation Translator::Translate(const store::ClusterState& state) {
+  Memo& memo = *memo_;
+  memo.work = {};
+  UpdateClasses(state, memo);
+  UpdateGateways(state, memo);
+  FindDirty(state, memo);
+  UpdateRoutes(state, memo);
+  UpdateBackends(state, memo);
+  memo.last = state;
+  return Assemble(memo);
+}
+
+const Translator::Work& Translator::work() const {
+  return memo_->work;
+}
+
+}  // namespace portreeve::translate
