@@ -36,8 +36,9 @@ bool IsAddress(const std::string& text, bool v6) {
 
 std::string CheckAddressAndPort(const std::string& text) {
   const std::size_t colon = text.rfind(':');
-  const std::string wanted = "'" + text + "' is no ADDR:PORT; write 127.0.0.1:9901 or [::1]:9901";
+  const std::string wanted = "'" + text + "' is no ADDR:PORT; write 127.0.0.1:9901, [::1]:9901 or off";
   std::uint16_t port = 0;
+  if (text == "off") return "";
   if (colon == std::string::npos || !ParseNumber(std::string_view(text).substr(colon + 1), port)) return wanted;
   std::string address = text.substr(0, colon);
   const bool v6 = address.size() > 2 && address.front() == '[' && address.back() == ']';
@@ -111,7 +112,7 @@ void AddOptions(CLI::App& app, Options& options) {
       ->type_name("N");
   app.add_option("--admin", options.admin, "Where /healthz, /readyz, /metrics and /config are (127.0.0.1:9901)")
       ->check(CheckAddressAndPort)
-      ->type_name("ADDR:PORT");
+      ->type_name("ADDR:PORT|off");
   app.add_option("--access-log", options.access_log, "A file, - for stdout, or off (-)")->type_name("PATH|-|off");
   app.add_option("--state", options.state_folder, "Folder for the last good configuration (kept nowhere)")
       ->check(CheckFolder)

@@ -21,7 +21,7 @@ struct Options {
   std::string gateway;
   // 0: one for each CPU that the process may use.
   unsigned workers = 0;
-  // Address and port of /healthz, /readyz, /metrics, /config and /version.
+  // Address and port of /healthz, /readyz, /metrics, /config and /version; "off": nowhere.
   std::string admin = "127.0.0.1:9901";
   // A path, "-" (stdout) or "off".
   std::string access_log = "-";

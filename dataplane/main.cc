@@ -1,0 +1,27 @@
+// portreeve-dataplane: a data plane by itself, configured by a controller elsewhere.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "dataplane/server/data_plane.h"
+#include "dataplane/server/options.h"
+#include "dataplane/server/signals.h"
+
+int main(int argc, char** argv) {
+  portreeve::server::Signals signals;
+  CLI::App app{"The data plane of Portreeve: terminates TLS, routes traffic and enforces policy."};
+  portreeve::server::Options options;
+  portreeve::server::AddOptions(app, options);
+  app.add_option("--controller", options.controller, "Where the controller listens: unix:PATH or HOST:PORT")
+      ->required();
+  app.add_option("--gateway", options.gateway, "NAMESPACE/NAME of the Gateway to serve; all of them if left out");
+  if (const auto code = portreeve::server::ParseCommandLine(app, argc, argv)) return *code;
+  auto data_plane = portreeve::server::DataPlane::Start(options);
+  if (!data_plane.ok()) {
+    std::fprintf(stderr, "portreeve-dataplane: %s\n", std::string(data_plane.status().message()).c_str());
+    return 2;
+  }
+  signals.Start([&] { (*data_plane)->Drain(); }, [&] { (*data_plane)->Stop(); });
+  (*data_plane)->Wait();
+  return 0;
+}
