@@ -2,27 +2,18 @@
 
 #include <algorithm>
 
-#include "dataplane/route/path_trie.h"
 #include "dataplane/route/request_values.h"
 
 namespace portreeve::route {
 
 std::shared_ptr<const HostRoutes> HostRoutes::Build(std::vector<RouteEntry> entries) {
   std::sort(entries.begin(), entries.end(), Precedes);
-  const std::size_t size = entries.size();
-  return std::shared_ptr<const HostRoutes>(new HostRoutes(std::make_unique<const PathTrie>(std::move(entries)), size));
+  return std::shared_ptr<const HostRoutes>(new HostRoutes(std::move(entries)));
 }
-
-HostRoutes::HostRoutes(std::unique_ptr<const PathTrie> trie, std::size_t size) : trie_(std::move(trie)), size_(size) {}
-HostRoutes::~HostRoutes() = default;
 
 RouteMatch HostRoutes::Match(const http::RequestHead& head) const {
   RequestValues request(head);
-  return trie_->Match(request);
-}
-
-RouteMatch HostRoutes::Match(RequestValues& request) const {
-  return trie_->Match(request);
+  return Match(request);
 }
 
 RouteTable RouteTable::With(std::string_view hostname, std::shared_ptr<const HostRoutes> routes) const {

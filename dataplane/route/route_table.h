@@ -1,7 +1,7 @@
 // From a request head to the rule that serves it.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -10,28 +10,11 @@
 
 #include "dataplane/http/message.h"
 #include "dataplane/route/host_map.h"
+#include "dataplane/route/path_trie.h"
 #include "dataplane/route/route_entry.h"
+#include "dataplane/route/route_match.h"
 
 namespace portreeve::route {
-
-// The rule that serves a request. Pointers and views live as long as the table and the head do.
-struct RouteMatch {
-  // Null: nothing matches (404).
-  const config::Rule* rule = nullptr;
-  // Which of the rule's matches it was.
-  std::uint32_t match_index = 0;
-  PathMatch::Type path_type = PathMatch::Type::kPrefix;
-  // The part of head.path that a kPrefix match covers, without "/" at its end ("" for the prefix "/"): what
-  // ReplacePrefixMatch replaces. Empty for the other types.
-  std::string_view matched_prefix;
-  // As written in the route ("*.example.com"; "" for any): whose entries it was found among.
-  std::string_view hostname;
-
-  explicit operator bool() const { return rule != nullptr; }
-};
-
-class PathTrie;
-class RequestValues;
 
 // All entries of one hostname of one listener. Immutable; any thread.
 class HostRoutes {
@@ -39,22 +22,18 @@ class HostRoutes {
   // In any order; they are sorted by Precedes. Time and memory grow in step with the number of entries.
   static std::shared_ptr<const HostRoutes> Build(std::vector<RouteEntry> entries);
 
-  ~HostRoutes();
-  HostRoutes(const HostRoutes&) = delete;
-  HostRoutes& operator=(const HostRoutes&) = delete;
-
   // The first entry by precedence that holds; RouteMatch::hostname stays empty.
   RouteMatch Match(const http::RequestHead& head) const;
   // The same for a caller that asks several hostnames about one request.
-  RouteMatch Match(RequestValues& request) const;
+  RouteMatch Match(RequestValues& request) const { return trie_.Match(request); }
 
   std::size_t size() const { return size_; }
 
  private:
-  HostRoutes(std::unique_ptr<const PathTrie> trie, std::size_t size);
+  explicit HostRoutes(std::vector<RouteEntry> sorted) : size_(sorted.size()), trie_(std::move(sorted)) {}
 
-  std::unique_ptr<const PathTrie> trie_;
   std::size_t size_;
+  PathTrie trie_;
 };
 
 // The routes of one listener: hostnames as written in the routes, and the entries of each. A value; immutable but by
