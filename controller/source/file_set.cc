@@ -209,6 +209,14 @@ Problem FileSet::Contested(const ObjectKey& key, const Claims& claims, const std
   return problem;
 }
 
+std::set<std::string> FileSet::NewRivals() const {
+  std::set<std::string> rivals;
+  for (const ObjectKey& key : new_contested_) {
+    for (const auto& [file, held] : claims_.at(key).by_file) rivals.insert(file);
+  }
+  return rivals;
+}
+
 SourceBatch FileSet::Take() {
   SourceBatch batch;
   std::vector<ResourceEvent> applied;

@@ -36,6 +36,9 @@ class FileSet {
   // Files at or below a folder ("" for all).
   std::vector<std::string> FilesBelow(const std::string& folder) const;
 
+  // Files that hold an object which several files hold since the last Take().
+  std::set<std::string> NewRivals() const;
+
   // What all calls since the last Take() changed. An object that two files hold is taken from the first by name; when
   // that one goes, the other takes its place without a deletion in between.
   SourceBatch Take();

@@ -142,6 +142,7 @@ SourceBatch FileSource::ReadChanges() {
       files_.Fail("", "the folder is gone; what was read last stays in service", "create the folder again");
     }
   }
+  RemoveRenamed();
   RemoveDue();
   ArmTimer();
   return files_.Take();
@@ -227,6 +228,14 @@ void FileSource::RemoveDue() {
     const std::string file = it->first;
     it = going_.erase(it);
     Settle(file);
+  }
+}
+
+// A file that is gone, and whose objects another one has now, was renamed: there is nothing to wait for.
+void FileSource::RemoveRenamed() {
+  if (going_.empty()) return;
+  for (const std::string& file : files_.NewRivals()) {
+    if (going_.erase(file) > 0) Settle(file);
   }
 }
 

@@ -53,6 +53,7 @@ class FileSource {
   void Settle(const std::string& file);
   void RemoveSoon(const std::string& name);
   void RemoveDue();
+  void RemoveRenamed();
   void ArmTimer();
   std::string PathOf(const std::string& name) const { return JoinNames(folder_, name); }
 

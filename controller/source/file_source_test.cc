@@ -204,6 +204,7 @@ TEST_CASE("A file renamed keeps its objects all the time") {
   fs::remove(folder / "b.yaml");
   folder.UntilHosts({{"a", "a"}});
   CHECK(folder.deletions == 1);
+  CHECK(folder.problems.empty());
 }
 
 TEST_CASE("A new folder, written to at once, moved and removed") {
