@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "dataplane/codec/http2_session.h"
 
@@ -35,7 +36,7 @@ Http2SessionStream* StreamOf(nghttp2_session* session, std::int32_t id) {
 
 // A friend of the session's. Nothing in here resumes an exchange: nghttp2 is on the stack.
 struct Http2Callbacks {
-  static int OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* user_data);
+  static int OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd*, void* user_data);
   static int OnFrame(nghttp2_session* raw, const nghttp2_frame* frame, void* user_data);
   static int OnInvalidFrame(nghttp2_session*, const nghttp2_frame*, int, void* user_data);
   static int OnBeginHeaders(nghttp2_session* raw, const nghttp2_frame* frame, void* user_data);
@@ -61,27 +62,10 @@ struct Http2Callbacks {
   }
 };
 
-int Http2Callbacks::OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* user_data) {
-  Http2Session& session = SessionOf(user_data);
-  // CONTINUATION isn't told, so a header block has ended when another frame begins.
-  session.head_in_progress_ = false;
-  session.cost_.OnFrame();
-  switch (header->type) {
-    case NGHTTP2_DATA:
-    case NGHTTP2_HEADERS:
-    case NGHTTP2_RST_STREAM:
-    case NGHTTP2_GOAWAY:
-    case NGHTTP2_CONTINUATION:
-      break;
-    case NGHTTP2_WINDOW_UPDATE:
-    case NGHTTP2_PING:
-      session.cost_.OnWindowUpdateOrPing();
-      break;
-    default:
-      session.cost_.OnControlFrame();
-      break;
-  }
-  return Verdict(session);
+// CONTINUATION isn't told, so a header block has ended when another frame begins.
+int Http2Callbacks::OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd*, void* user_data) {
+  SessionOf(user_data).head_in_progress_ = false;
+  return 0;
 }
 
 int Http2Callbacks::OnBeginHeaders(nghttp2_session* raw, const nghttp2_frame* frame, void* user_data) {
@@ -149,7 +133,7 @@ void Http2Callbacks::OnData(nghttp2_session* raw, const nghttp2_frame& frame, Ht
   if (empty && !end) session.cost_.OnControlFrame();
   Http2SessionStream* stream = StreamOf(raw, frame.hd.stream_id);
   if (stream == nullptr) return;
-  stream->CountFrame();
+  if (!empty) stream->CountFrame();
   if (!end) return;
   stream->TakeEnd();
   session.WakeLater(*stream);
@@ -225,6 +209,9 @@ int Http2Callbacks::OnFrameSent(nghttp2_session* raw, const nghttp2_frame* frame
       if (stream != nullptr) stream->Fail(Reason::kProtocolError);
       break;
     case NGHTTP2_GOAWAY:
+      // The answer to this PING comes after every request that was under way when the client saw the notice. nghttp2
+      // would send it first if it were submitted together with the notice.
+      if (session.drain_begun_ && !std::exchange(session.drain_ping_sent_, true)) SubmitDrainPing(raw);
       if (frame->goaway.error_code != NGHTTP2_NO_ERROR && session.end_reason_ == Reason::kNone) {
         session.end_reason_ = Reason::kProtocolError;
       }

@@ -1,5 +1,8 @@
 #include "dataplane/codec/http2_cost.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace portreeve::codec {
 
 Http2Cost::Http2Cost(const http::Limits& limits)
@@ -24,6 +27,59 @@ void Http2Cost::Advance(net::Clock::time_point now) {
 Http2Cost::Verdict Http2Cost::verdict() const {
   if (level_ >= capacity_) return Verdict::kClose;
   return level_ * 4 >= capacity_ * 3 ? Verdict::kDrain : Verdict::kFine;
+}
+
+namespace {
+
+// RFC 9113 section 6.
+enum FrameType : unsigned char {
+  kData = 0,
+  kHeaders = 1,
+  kRstStream = 3,
+  kPing = 6,
+  kGoaway = 7,
+  kWindowUpdate = 8,
+  kContinuation = 9,
+};
+
+void CountFrame(unsigned char type, Http2Cost& cost) {
+  cost.OnFrame();
+  switch (type) {
+    case kData:
+    case kHeaders:
+    case kRstStream:
+    case kGoaway:
+    case kContinuation:
+      break;
+    case kPing:
+    case kWindowUpdate:
+      cost.OnWindowUpdateOrPing();
+      break;
+    default:
+      cost.OnControlFrame();
+      break;
+  }
+}
+
+}  // namespace
+
+std::size_t Http2FrameCounter::Count(std::string_view bytes, Http2Cost& cost) {
+  std::size_t at = 0;
+  while (at < bytes.size()) {
+    const std::size_t skipped = std::min(skip_, bytes.size() - at);
+    skip_ -= skipped;
+    at += skipped;
+    const std::size_t taken = std::min(kHeaderBytes - header_size_, bytes.size() - at);
+    std::memcpy(header_ + header_size_, bytes.data() + at, taken);
+    header_size_ += taken;
+    at += taken;
+    if (header_size_ < kHeaderBytes) break;
+    header_size_ = 0;
+    skip_ = static_cast<std::size_t>(header_[0]) << 16 | static_cast<std::size_t>(header_[1]) << 8 | header_[2];
+    CountFrame(header_[3], cost);
+    if (cost.verdict() == Http2Cost::Verdict::kClose) break;
+  }
+  return at;
 }
 
 }  // namespace portreeve::codec

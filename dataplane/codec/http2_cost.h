@@ -1,7 +1,9 @@
 // What the client of one HTTP/2 connection costs us beyond the requests that it gets answered.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "dataplane/http/limits.h"
 #include "dataplane/net/executor.h"
@@ -68,6 +70,24 @@ class Http2Cost {
   std::uint64_t level_ = 0;
   std::uint32_t expected_ = kExpectedPerData;
   net::Clock::time_point advanced_;
+};
+
+// Finds the frames in what a client sends, to count them before nghttp2 sees them: of unknown types, and of streams
+// that are closed, nghttp2 tells nothing.
+class Http2FrameCounter {
+ public:
+  // Counts the frames that begin in `bytes`, which continue those of the last call. Returns how many of the bytes are
+  // good to be read on: less than all where the client has reached its limit.
+  std::size_t Count(std::string_view bytes, Http2Cost& cost);
+
+ private:
+  static constexpr std::size_t kPrefaceBytes = 24;
+  static constexpr std::size_t kHeaderBytes = 9;
+
+  // Of the preface, or of the payload of the current frame.
+  std::size_t skip_ = kPrefaceBytes;
+  unsigned char header_[kHeaderBytes] = {};
+  std::size_t header_size_ = 0;
 };
 
 }  // namespace portreeve::codec

@@ -163,6 +163,7 @@ void Http2Session::Feed(std::string_view bytes) {
     return;
   }
   cost_.Advance(net::Clock::now());
+  bytes = bytes.substr(0, frames_.Count(bytes, cost_));
   AfterFeed(nghttp2_session_mem_recv(raw_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
 }
 
@@ -346,8 +347,6 @@ void Http2Session::Drain() {
   if (drain_begun_ || state_ != State::kOpen) return;
   drain_begun_ = true;
   nghttp2_submit_shutdown_notice(raw_);
-  // The answer to the PING comes after every request that was under way when the client saw the notice.
-  SubmitDrainPing(raw_);
   drain_deadline_.Arm(net::Clock::now() + kGoawayPause);
   ScheduleTurn();
 }

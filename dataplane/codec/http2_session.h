@@ -105,6 +105,7 @@ class Http2Session final : public Http2Server, public std::enable_shared_from_th
   Http2Handler* handler_ = nullptr;
   std::optional<net::Executor> executor_;
   Http2Cost cost_;
+  Http2FrameCounter frames_;
   State state_ = State::kOpen;
   http::Reason end_reason_ = http::Reason::kNone;
 
@@ -133,6 +134,7 @@ class Http2Session final : public Http2Server, public std::enable_shared_from_th
   std::string* output_ = nullptr;  // while nghttp2 fills it
 
   bool drain_begun_ = false;
+  bool drain_ping_sent_ = false;
   bool drain_final_ = false;
 
   MemberDeadline<Http2Session> head_deadline_;
