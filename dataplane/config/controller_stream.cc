@@ -1,0 +1,184 @@
+#include "dataplane/config/controller_stream.h"
+
+#include <grpc/support/log.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/client_callback.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <utility>
+
+#include "common/log.h"
+#include "portreeve/config/v1/service.grpc.pb.h"
+
+namespace portreeve::config {
+namespace {
+
+constexpr std::chrono::milliseconds kCloseDeadline(1000);
+
+void LogOfGrpc(gpr_log_func_args* args) {
+  log::Debug(args->message, {{"source", "grpc"}, {"file", args->file}, {"line", args->line}});
+}
+
+std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  // A full snapshot may be large, and the controller is ours.
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetMaxSendMessageSize(-1);
+  // Each stream has a connection of its own, and waits between two are ours.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);
+  if (!address.starts_with("unix:")) {
+    // A controller that is gone without a word is noticed after 30 seconds.
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+    arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  }
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+// Keeps itself alive until gRPC is done with it. A hold lets the other thread start reads and writes.
+class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlaneMessage, v1::Delta> {
+ public:
+  Call(const std::string& address, std::function<void()> notify)
+      : notify_(std::move(notify)), stub_(v1::ConfigService::NewStub(ChannelTo(address))) {}
+
+  void Start(std::shared_ptr<Call> self) {
+    self_ = std::move(self);
+    incoming_ = std::make_unique<v1::Delta>();
+    stub_->async()->Stream(&context_, this);
+    AddHold();
+    StartRead(incoming_.get());
+    StartCall();
+  }
+
+  void Send(const v1::DataPlaneMessage& message) {
+    std::lock_guard lock(mutex_);
+    if (broken_) return;
+    outgoing_.push_back(message);
+    if (outgoing_.size() == 1) StartWrite(&outgoing_.front());
+  }
+
+  void Next() {
+    std::lock_guard lock(mutex_);
+    if (broken_) return;
+    incoming_ = std::make_unique<v1::Delta>();
+    StartRead(incoming_.get());
+  }
+
+  std::unique_ptr<v1::Delta> TakeDelta() {
+    std::lock_guard lock(mutex_);
+    return std::exchange(has_delta_, false) ? std::move(incoming_) : nullptr;
+  }
+
+  // What was read before the end still counts.
+  bool HasEvent() const {
+    std::lock_guard lock(mutex_);
+    return has_delta_ || done_;
+  }
+  bool closed() const {
+    std::lock_guard lock(mutex_);
+    return done_ && !has_delta_;
+  }
+  std::string error() const {
+    std::lock_guard lock(mutex_);
+    return error_;
+  }
+
+  void Close() {
+    context_.TryCancel();
+    std::unique_lock lock(mutex_);
+    Break();
+    ended_.wait_for(lock, kCloseDeadline, [&] { return done_; });
+  }
+
+  void OnReadDone(bool ok) override {
+    {
+      std::lock_guard lock(mutex_);
+      has_delta_ = ok;
+      if (!ok) Break();
+    }
+    if (ok) notify_();
+  }
+
+  void OnWriteDone(bool ok) override {
+    std::lock_guard lock(mutex_);
+    if (!ok) return Break();
+    outgoing_.pop_front();
+    if (!outgoing_.empty() && !broken_) StartWrite(&outgoing_.front());
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    const std::shared_ptr<Call> self = std::move(self_);
+    {
+      std::lock_guard lock(mutex_);
+      done_ = true;
+      error_ = status.ok() ? "the controller ended the stream" : status.error_message();
+      ended_.notify_all();
+    }
+    notify_();
+  }
+
+ private:
+  // With mutex_ held. No operation is started from now on.
+  void Break() {
+    if (!std::exchange(broken_, true)) RemoveHold();
+  }
+
+  const std::function<void()> notify_;
+  const std::unique_ptr<v1::ConfigService::Stub> stub_;
+  grpc::ClientContext context_;
+  std::shared_ptr<Call> self_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable ended_;
+  std::unique_ptr<v1::Delta> incoming_;
+  bool has_delta_ = false;
+  // The front one is being sent.
+  std::deque<v1::DataPlaneMessage> outgoing_;
+  bool broken_ = false;
+  bool done_ = false;
+  std::string error_;
+};
+
+ControllerStream::ControllerStream(const std::string& address, std::function<void()> notify) {
+  gpr_set_log_function(LogOfGrpc);
+  call_ = std::make_shared<Call>(address, std::move(notify));
+  call_->Start(call_);
+}
+
+ControllerStream::~ControllerStream() {
+  call_->Close();
+}
+
+void ControllerStream::Send(const v1::DataPlaneMessage& message) {
+  call_->Send(message);
+}
+
+bool ControllerStream::HasEvent() const {
+  return call_->HasEvent();
+}
+
+std::unique_ptr<v1::Delta> ControllerStream::TakeDelta() {
+  return call_->TakeDelta();
+}
+
+void ControllerStream::Next() {
+  call_->Next();
+}
+
+bool ControllerStream::closed() const {
+  return call_->closed();
+}
+
+std::string ControllerStream::error() const {
+  return call_->error();
+}
+
+}  // namespace portreeve::config
