@@ -32,15 +32,19 @@ Signals::Signals() {
 }
 
 Signals::~Signals() {
-  const std::uint64_t one = 1;
-  if (write(wake_, &one, sizeof(one)) < 0) std::perror("eventfd");
-  if (thread_.joinable()) thread_.join();
+  Finish();
   close(signals_);
   close(wake_);
 }
 
 void Signals::Start(std::function<void()> drain, std::function<void()> stop) {
   thread_ = std::thread([this, drain = std::move(drain), stop = std::move(stop)] { Run(drain, stop); });
+}
+
+void Signals::Finish() {
+  const std::uint64_t one = 1;
+  if (write(wake_, &one, sizeof(one)) < 0) std::perror("eventfd");
+  if (thread_.joinable()) thread_.join();
 }
 
 void Signals::Run(const std::function<void()>& drain, const std::function<void()>& stop) const {

@@ -17,6 +17,9 @@ class Signals {
   // Calls `drain` on the first signal and `stop` on each later one, from a thread of its own; signals that came before
   // are not lost. Once only.
   void Start(std::function<void()> drain, std::function<void()> stop);
+  // Neither is called any more once this returns; call it before what they act on goes. Signals do nothing from then
+  // on.
+  void Finish();
 
  private:
   void Run(const std::function<void()>& drain, const std::function<void()>& stop) const;
