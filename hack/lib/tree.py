@@ -105,14 +105,18 @@ def check_headers():
 
 
 def check_banned():
-    rules = [(re.compile(regex), globs.split(), why) for regex, globs, why in table("hack/banned.txt")]
+    rules = [(re.compile(regex), globs.split(), why, bool(rest)) for regex, globs, why, *rest in table("hack/banned.txt")]
     for name in tracked():
         if (ROOT / name).stat().st_size > 2_000_000 or b"\0" in (ROOT / name).read_bytes()[:4096]:
             continue
         text = read(name)
-        for regex, globs, why in rules:
+        lines = text.splitlines()
+        for regex, globs, why, explained in rules:
             if in_globs(name, globs):
                 for match in regex.finditer(text):
+                    number = line_of(text, match.start())
+                    if explained and any("//" in line for line in lines[max(0, number - 2):number]):
+                        continue
                     yield f"{name}:{line_of(text, match.start())}: '{match[0].strip()}': {why} (hack/banned.txt)"
 
 
