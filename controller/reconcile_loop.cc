@@ -1,0 +1,137 @@
+#include "controller/reconcile_loop.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "common/log.h"
+#include "controller/condition_report.h"
+
+namespace portreeve {
+namespace {
+
+using gatewayapi::Condition;
+using gatewayapi::Problem;
+using translate::ObjectStatus;
+
+void LogProblem(const Problem& problem) {
+  log::Write(problem.severity == Problem::Severity::kError ? log::Level::kError : log::Level::kWarning,
+             problem.severity == Problem::Severity::kError ? "refused; what was served before stays" : "ignored",
+             {{"file", problem.file},
+              {"line", problem.line},
+              {"column", problem.column},
+              {"object", problem.object},
+              {"field", problem.field},
+              {"reason", problem.message},
+              {"remedy", problem.remedy}});
+}
+
+bool SameStatus(const ObjectStatus& a, const ObjectStatus& b) {
+  return a.gateway_class == b.gateway_class && a.gateway == b.gateway && a.route == b.route;
+}
+
+}  // namespace
+
+ReconcileLoop::ReconcileLoop(source::FileSource& source, serve::SnapshotCache& cache)
+    : source_(source), cache_(cache), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (wake_ < 0) {
+    std::perror("eventfd");
+    std::abort();
+  }
+}
+
+ReconcileLoop::~ReconcileLoop() {
+  close(wake_);
+}
+
+void ReconcileLoop::Run() {
+  Take(source_.LoadAll());
+  Translate();
+  while (true) {
+    pollfd ready[] = {{source_.fd(), POLLIN, 0}, {wake_, POLLIN, 0}};
+    if (poll(ready, 2, -1) < 0) continue;
+    if (ready[1].revents != 0) return;
+    Take(source_.ReadChanges());
+    Translate();
+  }
+}
+
+void ReconcileLoop::Stop() {
+  const std::uint64_t one = 1;
+  if (write(wake_, &one, sizeof(one)) < 0) std::perror("eventfd");
+}
+
+void ReconcileLoop::Take(const source::SourceBatch& batch) {
+  for (const source::ResourceEvent& event : batch.events) dirty_ |= store_.Apply(event);
+  LogProblems();
+}
+
+void ReconcileLoop::Translate() {
+  if (!std::exchange(dirty_, false)) return;
+  const auto start = std::chrono::steady_clock::now();
+  translate::Translation translation = translator_.Translate(*store_.Snapshot());
+  const auto translated = std::chrono::steady_clock::now();
+  const std::size_t gateways = translation.gateways.size();
+  cache_.Publish(std::move(translation.gateways));
+  using Milliseconds = std::chrono::duration<double, std::milli>;
+  log::Debug("translated and published",
+             {{"gateways", gateways},
+              {"objects", translation.statuses.size()},
+              {"translate_ms", Milliseconds(translated - start).count()},
+              {"publish_ms", Milliseconds(std::chrono::steady_clock::now() - translated).count()}});
+  // Words come after deeds.
+  LogConditions(translation.statuses);
+  statuses_ = std::move(translation.statuses);
+}
+
+void ReconcileLoop::LogProblems() {
+  absl::btree_set<std::string> now;
+  for (const Problem& problem : source_.AllProblems()) {
+    std::string text = problem.ToString();
+    if (!problems_.contains(text) && !now.contains(text)) LogProblem(problem);
+    now.insert(std::move(text));
+  }
+  problems_ = std::move(now);
+}
+
+// Both lists are sorted by key. A status that didn't change is the same pointer.
+void ReconcileLoop::LogConditions(const std::vector<ObjectStatus>& statuses) {
+  auto old = statuses_.begin();
+  for (const ObjectStatus& status : statuses) {
+    for (; old != statuses_.end() && old->key < status.key; ++old) complaints_.erase(old->key);
+    const bool known = old != statuses_.end() && old->key == status.key;
+    if (!known || !SameStatus(*old, status)) LogComplaints(status);
+    if (known) ++old;
+  }
+  for (; old != statuses_.end(); ++old) complaints_.erase(old->key);
+}
+
+void ReconcileLoop::LogComplaints(const ObjectStatus& status) {
+  absl::btree_set<std::string> now;
+  const auto before = complaints_.find(status.key);
+  VisitConditions(status, [&](const std::string& where, const Condition& condition) {
+    if (!IsComplaint(condition)) return;
+    std::string text = where + "\n" + condition.type + "\n" + condition.reason + "\n" + condition.message;
+    if (before == complaints_.end() || !before->second.contains(text)) {
+      log::Warning("an object isn't served as its author wants", {{"object", status.key.ToString()},
+                                                                  {"part", where},
+                                                                  {"condition", condition.type},
+                                                                  {"reason", condition.reason},
+                                                                  {"message", condition.message}});
+    }
+    now.insert(std::move(text));
+  });
+  if (now.empty()) {
+    complaints_.erase(status.key);
+  } else {
+    complaints_[status.key] = std::move(now);
+  }
+}
+
+}  // namespace portreeve

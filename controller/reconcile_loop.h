@@ -1,0 +1,53 @@
+// From what a source says to what data planes are sent.
+#pragma once
+
+#include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
+
+#include <memory>
+#include <string>
+
+#include "controller/serve/snapshot_cache.h"
+#include "controller/source/file_source.h"
+#include "controller/store/resource_store.h"
+#include "controller/translate/translator.h"
+
+namespace portreeve {
+
+// Waits for changes, takes them all, translates, publishes, and waits again: at once when idle, and what comes during a
+// translation is one batch after it. Nothing is published before everything has been loaded once. Logs each condition
+// that turns bad and each problem once, for as long as it stands.
+class ReconcileLoop {
+ public:
+  // Both outlive the loop.
+  ReconcileLoop(source::FileSource& source, serve::SnapshotCache& cache);
+  ~ReconcileLoop();
+  ReconcileLoop(const ReconcileLoop&) = delete;
+  ReconcileLoop& operator=(const ReconcileLoop&) = delete;
+
+  // Until Stop. One thread.
+  void Run();
+  // Any thread, before or during Run.
+  void Stop();
+
+ private:
+  void Take(const source::SourceBatch& batch);
+  void Translate();
+  void LogProblems();
+  void LogConditions(const std::vector<translate::ObjectStatus>& statuses);
+  // What is wrong with one object: reported when it is new.
+  void LogComplaints(const translate::ObjectStatus& status);
+
+  source::FileSource& source_;
+  serve::SnapshotCache& cache_;
+  store::ResourceStore store_;
+  translate::Translator translator_;
+  bool dirty_ = true;
+  int wake_ = -1;
+
+  absl::btree_set<std::string> problems_;
+  std::vector<translate::ObjectStatus> statuses_;
+  absl::btree_map<gatewayapi::ObjectKey, absl::btree_set<std::string>> complaints_;
+};
+
+}  // namespace portreeve
