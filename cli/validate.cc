@@ -1,0 +1,102 @@
+#include "cli/validate.h"
+
+#include <algorithm>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "cli/status_json.h"
+#include "controller/condition_report.h"
+#include "controller/source/file_source.h"
+#include "controller/store/resource_store.h"
+
+namespace portreeve::cli {
+namespace {
+
+using gatewayapi::Condition;
+using gatewayapi::Problem;
+using translate::ObjectStatus;
+
+bool Complains(const ObjectStatus& status) {
+  bool complains = false;
+  VisitConditions(status, [&](const std::string&, const Condition& condition) { complains |= IsComplaint(condition); });
+  return complains;
+}
+
+const char* SeverityName(Problem::Severity severity) {
+  return severity == Problem::Severity::kError ? "error" : "warning";
+}
+
+nlohmann::ordered_json ProblemJson(const Problem& problem) {
+  std::string message = problem.message;
+  if (!problem.remedy.empty()) message += "; " + problem.remedy;
+  return {{"file", problem.file},
+          {"line", problem.line},
+          {"column", problem.column},
+          {"object", problem.object},
+          {"field", problem.field},
+          {"message", message},
+          {"severity", SeverityName(problem.severity)}};
+}
+
+void PrintObject(const ObjectStatus& status, std::ostream& out) {
+  out << (Complains(status) ? "REFUSED " : "ok      ") << status.key << "\n";
+  std::string last_where;
+  VisitConditions(status, [&](const std::string& where, const Condition& condition) {
+    if (where != last_where) out << "          " << where << "\n";
+    last_where = where;
+    out << (IsComplaint(condition) ? "      !   " : "          ") << (where.empty() ? "" : "  ") << condition.type
+        << "=" << condition.status << " " << condition.reason;
+    if (!condition.message.empty()) out << ": " << condition.message;
+    out << "\n";
+  });
+}
+
+}  // namespace
+
+bool Findings::refused() const {
+  const auto is_error = [](const Problem& problem) { return problem.severity == Problem::Severity::kError; };
+  return std::ranges::any_of(problems, is_error) || std::ranges::any_of(statuses, Complains);
+}
+
+absl::StatusOr<Findings> Examine(const std::string& folder) {
+  auto source = source::FileSource::Open(folder);
+  if (!source.ok()) return source.status();
+  store::ResourceStore store;
+  for (const source::ResourceEvent& event : (*source)->LoadAll().events) store.Apply(event);
+  translate::Translator translator;
+  Findings findings;
+  findings.statuses = translator.Translate(*store.Snapshot()).statuses;
+  findings.problems = (*source)->AllProblems();
+  return findings;
+}
+
+void PrintText(const Findings& findings, std::ostream& out) {
+  for (const ObjectStatus& status : findings.statuses) PrintObject(status, out);
+  if (!findings.problems.empty()) out << "\n";
+  for (const Problem& problem : findings.problems) out << problem << "\n";
+  const auto refused = std::ranges::count_if(findings.statuses, Complains);
+  out << "\n"
+      << findings.statuses.size() << " objects with a status, " << refused << " refused in whole or in part, "
+      << findings.problems.size() << " problems in files\n";
+}
+
+void PrintJson(const Findings& findings, std::ostream& out) {
+  nlohmann::ordered_json json = {{"objects", nlohmann::ordered_json::array()},
+                                 {"problems", nlohmann::ordered_json::array()}};
+  for (const ObjectStatus& status : findings.statuses) json["objects"].push_back(ObjectJson(status));
+  for (const Problem& problem : findings.problems) json["problems"].push_back(ProblemJson(problem));
+  out << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+}
+
+int Validate(const std::string& folder, bool json) {
+  absl::StatusOr<Findings> findings = Examine(folder);
+  if (!findings.ok()) {
+    std::cerr << "portreeve validate: " << findings.status().message() << "\n";
+    return 2;
+  }
+  (json ? PrintJson : PrintText)(*findings, std::cout);
+  return findings->refused() ? 1 : 0;
+}
+
+}  // namespace portreeve::cli
