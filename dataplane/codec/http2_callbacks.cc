@@ -272,7 +272,6 @@ const nghttp2_option* Options() {
     nghttp2_option* result = nullptr;
     if (nghttp2_option_new(&result) != 0) std::abort();
     nghttp2_option_set_no_auto_window_update(result, 1);
-    nghttp2_option_set_no_closed_streams(result, 1);
     nghttp2_option_set_max_continuations(result, 8);
     nghttp2_option_set_max_outbound_ack(result, 1000);
     return result;
@@ -296,7 +295,6 @@ void SubmitSettings(nghttp2_session* session, const http::Limits& limits) {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, static_cast<std::uint32_t>(limits.http2_concurrent_streams)},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(limits.http2_stream_window_bytes)},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits.header_bytes)},
-      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   };
   nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, std::size(settings));
   nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,

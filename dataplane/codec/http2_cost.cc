@@ -63,6 +63,18 @@ void CountFrame(unsigned char type, Http2Cost& cost) {
 
 }  // namespace
 
+void Http2FrameCounter::CheckOrder(std::uint32_t stream) {
+  if (stream > highest_) {
+    const std::uint32_t next = highest_ == 0 ? 1 : highest_ + 2;
+    if (stream > next) gaps_[gap_count_++ % kMaxGaps] = {next, stream - 1};
+    highest_ = stream;
+    return;
+  }
+  for (const Gap& gap : gaps_) {
+    if (stream >= gap.first && stream <= gap.last) out_of_order_ = true;
+  }
+}
+
 std::size_t Http2FrameCounter::Count(std::string_view bytes, Http2Cost& cost) {
   std::size_t at = 0;
   while (at < bytes.size()) {
@@ -76,8 +88,11 @@ std::size_t Http2FrameCounter::Count(std::string_view bytes, Http2Cost& cost) {
     if (header_size_ < kHeaderBytes) break;
     header_size_ = 0;
     skip_ = static_cast<std::size_t>(header_[0]) << 16 | static_cast<std::size_t>(header_[1]) << 8 | header_[2];
+    const std::uint32_t stream = (header_[5] & 0x7FU) << 24 | static_cast<std::uint32_t>(header_[6]) << 16 |
+                                 static_cast<std::uint32_t>(header_[7]) << 8 | header_[8];
+    if (header_[3] == kHeaders && stream != 0) CheckOrder(stream);
     CountFrame(header_[3], cost);
-    if (cost.verdict() == Http2Cost::Verdict::kClose) break;
+    if (out_of_order_ || cost.verdict() == Http2Cost::Verdict::kClose) break;
   }
   return at;
 }

@@ -1,6 +1,7 @@
 // What the client of one HTTP/2 connection costs us beyond the requests that it gets answered.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -73,21 +74,35 @@ class Http2Cost {
 };
 
 // Finds the frames in what a client sends, to count them before nghttp2 sees them: of unknown types, and of streams
-// that are closed, nghttp2 tells nothing.
+// that are closed, nghttp2 tells nothing. Nor does it mind a stream that is opened after one of a higher number.
 class Http2FrameCounter {
  public:
   // Counts the frames that begin in `bytes`, which continue those of the last call. Returns how many of the bytes are
-  // good to be read on: less than all where the client has reached its limit.
+  // good to be read on: less than all where the client has reached its limit, or breaks the order of streams.
   std::size_t Count(std::string_view bytes, Http2Cost& cost);
+  // A stream was opened whose number had been passed over (RFC 9113 section 5.1.1).
+  bool out_of_order() const { return out_of_order_; }
 
  private:
   static constexpr std::size_t kPrefaceBytes = 24;
   static constexpr std::size_t kHeaderBytes = 9;
+  static constexpr std::size_t kMaxGaps = 8;
+
+  void CheckOrder(std::uint32_t stream);
 
   // Of the preface, or of the payload of the current frame.
   std::size_t skip_ = kPrefaceBytes;
   unsigned char header_[kHeaderBytes] = {};
   std::size_t header_size_ = 0;
+  // The highest number used by HEADERS, and the ranges below it that were passed over: the last few.
+  std::uint32_t highest_ = 0;
+  struct Gap {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+  };
+  std::array<Gap, kMaxGaps> gaps_{};
+  std::size_t gap_count_ = 0;
+  bool out_of_order_ = false;
 };
 
 }  // namespace portreeve::codec

@@ -169,7 +169,9 @@ void Http2Session::Feed(std::string_view bytes) {
 
 void Http2Session::AfterFeed(std::ptrdiff_t result) {
   CheckCost();
-  if (state_ == State::kOpen && result < 0) {
+  if (state_ == State::kOpen && frames_.out_of_order()) {
+    Terminate(NGHTTP2_PROTOCOL_ERROR, Reason::kProtocolError);
+  } else if (state_ == State::kOpen && result < 0) {
     const bool flood = result == NGHTTP2_ERR_FLOODED;
     Terminate(flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR,
               flood ? Reason::kFlood : Reason::kProtocolError);
