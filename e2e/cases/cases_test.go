@@ -7,18 +7,25 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"portreeve.dev/e2e/harness"
 )
 
 // folder is where the case files are: environment CASES, or testdata.
 func folder() string {
-	if folder := os.Getenv("CASES"); folder != "" {
-		return folder
+	folder := os.Getenv("CASES")
+	if folder == "" {
+		return "testdata"
 	}
-	return "testdata"
+	if _, err := os.Stat(folder); err != nil && !filepath.IsAbs(folder) {
+		// Tests run in the folder of their package; people think of the root of the tree.
+		return filepath.Join(harness.Root(), "..", folder)
+	}
+	return folder
 }
 
 // canMeet is what this runner can do.
-var canMeet = []string{"tls", "websocket"}
+var canMeet = []string{"tls", "websocket", "http2"}
 
 func TestCases(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join(folder(), "*.yaml"))

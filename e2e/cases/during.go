@@ -70,14 +70,10 @@ func (l *load) run() {
 }
 
 func (l *load) one(number int) (int, error) {
-	request := l.spec.Request
-	client, err := l.w.dial(request.Listener, request.sni())
-	if err != nil {
-		return 0, err
+	response, client, err := l.w.ask(l.spec.Request, harness.Field{Name: duringField, Value: strconv.Itoa(number)})
+	if client != nil {
+		client.Close()
 	}
-	defer client.Close()
-	client.Send(request.bytes(harness.Field{Name: duringField, Value: strconv.Itoa(number)}))
-	response, err := client.Read(request.method())
 	if err != nil {
 		return 0, err
 	}

@@ -175,22 +175,17 @@ func (a answers) String() string {
 func (w *world) checkRequest(s *Step) error {
 	counts := w.countAll()
 	got := answers{}
-	client, err := w.dial(s.Request.Listener, s.Request.sni())
-	if err != nil {
-		got.err = err
-	} else {
+	response, client, err := w.ask(s.Request)
+	if client != nil {
 		defer client.Close()
-		client.Timeout = harness.Scale(20 * time.Second)
-		client.Send(s.Request.bytes())
-		var response *harness.Response
-		if response, got.err = client.Read(s.Request.method()); got.err == nil {
-			got.list = append(got.list, response)
-			if s.Echo != "" && response.Status == 101 {
-				client.SendText(s.Echo)
-				back, err := client.ReadRaw(len(s.Echo))
-				if string(back) != s.Echo {
-					return fmt.Errorf("echo: wanted %q, got %q, %v\n%s", s.Echo, back, err, describe(w.newRequests(counts)))
-				}
+	}
+	if got.err = err; err == nil {
+		got.list = append(got.list, response)
+		if s.Echo != "" && response.Status == 101 {
+			client.SendText(s.Echo)
+			back, err := client.ReadRaw(len(s.Echo))
+			if string(back) != s.Echo {
+				return fmt.Errorf("echo: wanted %q, got %q, %v\n%s", s.Echo, back, err, describe(w.newRequests(counts)))
 			}
 		}
 	}
@@ -291,6 +286,9 @@ func (w *world) matchAnswers(s *Step, wanted []*Response, got answers, client *h
 			return err
 		}
 		if want.Closes && i == len(wanted)-1 {
+			if client == nil {
+				return fmt.Errorf("closes isn't known over HTTP/2")
+			}
 			if rest, closed := client.WaitClosed(2 * time.Second); !closed || len(rest) > 0 {
 				return fmt.Errorf("wanted the connection to be closed within 2 s: closed %v, further bytes %q", closed, harness.Clip(string(rest)))
 			}
@@ -445,13 +443,10 @@ func (w *world) checkShares(s *Step) error {
 	tally := map[who]int{}
 	for n := 0; n < s.Times; n++ {
 		counts := w.countAll()
-		client, err := w.dial(s.Request.Listener, s.Request.sni())
-		if err != nil {
-			return fmt.Errorf("request %d of %d: %w", n+1, s.Times, err)
+		response, client, err := w.ask(s.Request)
+		if client != nil {
+			client.Close()
 		}
-		client.Send(s.Request.bytes())
-		response, err := client.Read(s.Request.method())
-		client.Close()
 		if err != nil {
 			return fmt.Errorf("request %d of %d: %w", n+1, s.Times, err)
 		}

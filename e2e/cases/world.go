@@ -2,6 +2,7 @@ package cases
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha1"
 	"encoding/base64"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/http2/hpack"
 
 	"portreeve.dev/e2e/harness"
 )
@@ -212,6 +215,65 @@ func (w *world) dial(listener, sni string) (*harness.Client, error) {
 		return harness.DialTLS(harness.Address(port), sni, nil)
 	}
 	return harness.Dial(harness.Address(port))
+}
+
+// ask sends a request on a new connection and reads its answer. The client is nil over HTTP/2, which is spoken when the
+// case needs it.
+func (w *world) ask(r *Request, more ...harness.Field) (*harness.Response, *harness.Client, error) {
+	if slices.Contains(w.c.Needs, "http2") {
+		response, err := w.askHTTP2(r, more)
+		return response, nil, err
+	}
+	client, err := w.dial(r.Listener, r.sni())
+	if err != nil {
+		return nil, nil, err
+	}
+	client.Timeout = harness.Scale(20 * time.Second)
+	client.Send(r.bytes(more...))
+	response, err := client.Read(r.method())
+	return response, client, err
+}
+
+func (w *world) askHTTP2(r *Request, more []harness.Field) (*harness.Response, error) {
+	port := w.ports[r.Listener]
+	if port == 0 {
+		w.t.Fatalf("no listener %q", r.Listener)
+	}
+	scheme, serverName := "http", ""
+	if strings.HasPrefix(r.Listener, "https") {
+		scheme, serverName = "https", r.sni()
+	}
+	conn, err := harness.DialH2(harness.Address(port), serverName, harness.H2Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	fields := harness.H2Fields(scheme, r.method(), r.Host, r.target())
+	add := func(name, value string) {
+		fields = append(fields, hpack.HeaderField{Name: strings.ToLower(name), Value: value})
+	}
+	for _, header := range r.Headers {
+		for _, value := range header.Values {
+			add(header.Name, value)
+		}
+	}
+	for _, field := range more {
+		add(field.Name, field.Value)
+	}
+	var body []byte
+	if r.Body != nil {
+		body = []byte(*r.Body)
+	}
+	stream, err := conn.Do(body, fields...)
+	if err != nil || stream.Status == 0 {
+		return nil, fmt.Errorf("no answer over HTTP/2: %v, %w", stream, cmp.Or(err, harness.ErrNoAnswer))
+	}
+	response := &harness.Response{Proto: "HTTP/2", Status: stream.Status, Fields: stream.Fields, Body: stream.Body, Length: stream.Length,
+		Trailers: stream.Trailers, Framing: "http2", Truncated: stream.Reset}
+	for _, status := range stream.Interim {
+		response.Interim = append(response.Interim, &harness.Response{Status: status})
+	}
+	return response, nil
 }
 
 func (r *Request) sni() string {

@@ -333,7 +333,7 @@ func TestFullDisk(t *testing.T) {
 	})
 }
 
-// TestStateFolderThatCannotBeWritten isn't a reason not to serve.
+// TestStateFolderThatIsNoFolder isn't a reason not to serve.
 func TestStateFolderThatIsNoFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

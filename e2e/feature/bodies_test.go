@@ -196,6 +196,9 @@ func TestSlowBackendHoldsTheClient(t *testing.T) {
 	client := w.dial()
 	const total = 128 << 20
 	client.SendText(fmt.Sprintf("POST /slow HTTP/1.1\r\nHost: %s\r\nX-Id: 1\r\nContent-Length: %d\r\n\r\n", host, total))
+	if err := client.Sent(); err != nil {
+		t.Fatal(err)
+	}
 	part := make([]byte, 1<<20)
 	sent := 0
 	for sent < total {

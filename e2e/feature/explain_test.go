@@ -166,9 +166,8 @@ func TestBlockedAccessLogBlocksNothing(t *testing.T) {
 	defer reader.Close()
 	w := start(t, harness.Options{AccessLog: pipe}, harness.EchoID)
 	client := w.dial()
-	long := harness.Fields{field("X-Id", "1"), field("Host-Is-Not-This", "x")}
 	for n := range 3000 {
-		response := exchange(t, client, harness.Request{Target: "/" + strings.Repeat("x", 500), Fields: long})
+		response := exchange(t, client, harness.Request{Target: "/" + strings.Repeat("x", 500), Fields: harness.Fields{field("X-Id", "1")}})
 		if response.Status != 200 {
 			t.Fatalf("request %d: %v", n, response)
 		}

@@ -224,7 +224,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	}
 }
 
-// TestBadSecretKeepsTheOldCertificate is about a rotation that went wrong.
+// TestBadSecretKeepsOthersServing is about a rotation that went wrong.
 func TestBadSecretKeepsOthersServing(t *testing.T) {
 	s := startTLS(t, harness.Options{})
 	torn := harness.NewCertificate(t, harness.CertificateSpec{DNSNames: []string{"b.example.com"}})

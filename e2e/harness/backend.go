@@ -386,6 +386,12 @@ func (x *Exchange) Gone(limit time.Duration) (rest []byte, closed bool) {
 	return client.WaitClosed(limit)
 }
 
+// Pending says whether a byte has come, or comes before the read deadline of Conn; it isn't consumed.
+func (x *Exchange) Pending() bool {
+	_, err := x.reader.buffered.Peek(1)
+	return err == nil
+}
+
 // ReadSome reads what has come of the raw stream.
 func (x *Exchange) ReadSome(p []byte) (int, error) { return x.reader.Read(p) }
 

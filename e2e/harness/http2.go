@@ -106,7 +106,6 @@ func DialH2(address, serverName string, options H2Options) (*H2, error) {
 	c := &H2{Conn: conn, nextID: 1, changed: make(chan struct{}), streams: map[uint32]*H2Stream{}, settings: map[http2.SettingID]uint32{}, credits: map[uint32]int64{}, noWindow: options.NoWindow}
 	c.Framer = http2.NewFramer(conn, conn)
 	c.Framer.AllowIllegalWrites = true
-	c.Framer.AllowIllegalReads = true
 	c.Framer.SetMaxReadFrameSize(1<<24 - 1)
 	c.Framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.encoder = hpack.NewEncoder(&c.block)
