@@ -46,7 +46,8 @@ void FileSet::ShiftLines(Document* document, int first_line) {
 
 std::vector<FileSet::Document> FileSet::DecodeChanged(const std::string& file, std::string_view text,
                                                       std::vector<Document> before) const {
-  std::multimap<TextId, Document*> known;
+  absl::flat_hash_map<TextId, Document*> known;
+  known.reserve(before.size());
   for (Document& document : before) known.emplace(document.id, &document);
   std::vector<Document> documents;
   for (const gatewayapi::DocumentText& part : gatewayapi::SplitDocuments(text)) {
@@ -63,8 +64,8 @@ std::vector<FileSet::Document> FileSet::DecodeChanged(const std::string& file, s
 }
 
 // What the file holds now: what it says, and what must stay of what it held before.
-std::map<ObjectKey, FileSet::HeldPtr> FileSet::Merge(const std::string& file, File* state) const {
-  std::map<ObjectKey, HeldPtr> objects;
+FileSet::ObjectMap FileSet::Merge(const std::string& file, File* state) const {
+  ObjectMap objects;
   bool keep_missing = false;
   for (const Document& document : state->documents) {
     keep_missing |= document.unnamed_refused;
@@ -142,8 +143,8 @@ std::vector<std::string> FileSet::FilesBelow(const std::string& folder) const {
   return names;
 }
 
-void FileSet::Replace(const std::string& file, std::map<ObjectKey, HeldPtr> objects) {
-  std::map<ObjectKey, HeldPtr>& before = files_[file].objects;
+void FileSet::Replace(const std::string& file, ObjectMap objects) {
+  ObjectMap& before = files_[file].objects;
   for (const auto& [key, held] : before) {
     if (!objects.contains(key)) Claim(key, file, nullptr);
   }

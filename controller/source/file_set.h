@@ -9,8 +9,10 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "controller/gatewayapi/decode.h"
 #include "controller/source/resource_event.h"
 
@@ -50,7 +52,12 @@ class FileSet {
   struct TextId {
     size_t size = 0;
     size_t hash = 0;
-    auto operator<=>(const TextId&) const = default;
+    bool operator==(const TextId&) const = default;
+
+    template <typename H>
+    friend H AbslHashValue(H h, const TextId& id) {
+      return H::combine(std::move(h), id.size, id.hash);
+    }
   };
   // An object as its file has it. Once in force, `object` carries the generation that was counted for it.
   struct Held {
@@ -59,6 +66,7 @@ class FileSet {
     bool own_generation = false;
   };
   using HeldPtr = std::shared_ptr<Held>;
+  using ObjectMap = absl::flat_hash_map<gatewayapi::ObjectKey, HeldPtr>;
 
   // A decoded document, kept by its text so that only what changed in a file is decoded again.
   struct Document {
@@ -73,7 +81,7 @@ class FileSet {
   struct File {
     TextId id;
     std::vector<Document> documents;
-    std::map<gatewayapi::ObjectKey, HeldPtr> objects;
+    ObjectMap objects;
     std::vector<gatewayapi::Problem> problems;
     bool failed = false;  // it couldn't be read the last time
   };
@@ -88,8 +96,8 @@ class FileSet {
                                       std::vector<Document> before) const;
   Document DecodeNew(const std::string& file, const gatewayapi::DocumentText& text) const;
   static void ShiftLines(Document* document, int first_line);
-  std::map<gatewayapi::ObjectKey, HeldPtr> Merge(const std::string& file, File* state) const;
-  void Replace(const std::string& file, std::map<gatewayapi::ObjectKey, HeldPtr> objects);
+  ObjectMap Merge(const std::string& file, File* state) const;
+  void Replace(const std::string& file, ObjectMap objects);
   void Claim(const gatewayapi::ObjectKey& key, const std::string& file, HeldPtr held);
   void EmitKey(const gatewayapi::ObjectKey& key, std::vector<ResourceEvent>* deleted,
                std::vector<ResourceEvent>* applied);
@@ -97,7 +105,7 @@ class FileSet {
 
   std::string prefix_;
   std::map<std::string, File> files_;
-  std::map<gatewayapi::ObjectKey, Claims> claims_;
+  absl::flat_hash_map<gatewayapi::ObjectKey, Claims> claims_;
   std::set<gatewayapi::ObjectKey> contested_;      // held by several files
   std::set<gatewayapi::ObjectKey> new_contested_;  // since the last Take()
   std::set<gatewayapi::ObjectKey> dirty_;
