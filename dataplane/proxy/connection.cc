@@ -137,7 +137,6 @@ net::Awaitable<bool> Connection::Peek(bool& http2) {
 
 net::Awaitable<void> Connection::RunHttp1() {
   http1_ = codec::Http1Server::Create(*transport_, context_.limits(), tls_ ? "https" : "http", early_);
-  early_ = {};
   co_await ServeHttp1();
   http1_.reset();
 }

@@ -52,6 +52,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<codec::Http2Server> http2_;
   // The one in work, HTTP/1 only.
   Exchange* exchange_ = nullptr;
+  // Read by Peek; http1_ refers to it.
   std::string early_;
   net::Clock::time_point start_;
   net::Clock::time_point age_limit_ = net::Clock::time_point::max();
