@@ -48,8 +48,8 @@ void AddRoutes(const Memo& memo, std::vector<ObjectStatus>* statuses) {
 }  // namespace
 
 void PutResource(ResourceMap* resources, const ResourcePtr& resource) {
-  ResourcePtr& place = (*resources)[resource->key()];
-  if (!SameResource(place, resource)) place = resource;
+  auto there = resources->find(resource->key());
+  if (there == resources->end() || !SameResource(there->second, resource)) resources->Put(resource->key(), resource);
 }
 
 Translation Assemble(Memo& memo) {

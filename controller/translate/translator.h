@@ -12,18 +12,11 @@
 
 #include "controller/gatewayapi/types.h"
 #include "controller/store/cluster_state.h"
-
-namespace portreeve::config::v1 {
-class Resource;
-}
+#include "controller/translate/resource_map.h"
 
 namespace portreeve::translate {
 
 inline constexpr std::string_view kControllerName = "portreeve.dev/controller";
-
-// The resources of one Gateway by key. Resources are immutable and shared: the same content is the same pointer from
-// one translation to the next, so that a comparison costs one look at the pointer.
-using ResourceMap = absl::btree_map<std::string, std::shared_ptr<const config::v1::Resource>>;
 
 // The whole status that an object should have: ours, with foreign entries and conditions as they are stored.
 struct ObjectStatus {
