@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "dataplane/codec/http2_memory.h"
 #include "dataplane/codec/http2_session.h"
 
 namespace portreeve::codec {
@@ -279,11 +280,29 @@ const nghttp2_option* Options() {
   return options;
 }
 
+void* Allocate(std::size_t size, void*) {
+  return Http2Memory::Get().Allocate(size);
+}
+void Free(void* block, void*) {
+  Http2Memory::Get().Free(block);
+}
+void* AllocateZeroed(std::size_t count, std::size_t size, void*) {
+  return Http2Memory::Get().AllocateZeroed(count, size);
+}
+void* Reallocate(void* block, std::size_t size, void*) {
+  return Http2Memory::Get().Reallocate(block, size);
+}
+
+nghttp2_mem* Memory() {
+  static nghttp2_mem memory{nullptr, Allocate, Free, AllocateZeroed, Reallocate};
+  return &memory;
+}
+
 }  // namespace
 
 nghttp2_session* NewServerSession(Http2Session& owner) {
   nghttp2_session* session = nullptr;
-  if (nghttp2_session_server_new2(&session, Callbacks(), &owner, Options()) != 0) {
+  if (nghttp2_session_server_new3(&session, Callbacks(), &owner, Options(), Memory()) != 0) {
     std::fputs("no memory for an HTTP/2 session\n", stderr);
     std::abort();
   }

@@ -35,7 +35,10 @@ struct Outcome {
 
 // Sends units until the connection ends. `read`: the attacker takes what we send.
 Outcome Attack(const std::function<std::string(std::int32_t)>& unit, bool read = true, int batch = 1) {
-  Http2Connection connection;
+  http::Limits limits;
+  // However slow the machine is, next to nothing is forgiven meanwhile.
+  limits.http2_resets_per_second = 1;
+  Http2Connection connection(limits);
   if (!read) connection.transport.BlockWrites();
   connection.Feed(std::string(kPreface) + Frame(kSettings, 0, 0, ""));
   std::string received;

@@ -28,7 +28,9 @@ constexpr int kStreamsPerTurn = 4;
 constexpr int kReadsPerTurn = 4;
 constexpr std::size_t kMaxControlFrames = 1000;
 constexpr std::size_t kMaxDiscardedBytes = 256 * 1024;
-constexpr std::size_t kKeptStreams = 2;
+// A connection without requests keeps its stream objects for a second, then so many.
+constexpr std::chrono::seconds kKeepStreams{1};
+constexpr std::size_t kKeptStreams = 1;
 constexpr std::chrono::seconds kLinger{1};
 constexpr std::chrono::seconds kGoawayPause{2};
 constexpr std::chrono::seconds kWaitForStreams{10};
@@ -373,13 +375,26 @@ void Http2Session::OnHeadDeadline() {
 }
 
 void Http2Session::ArmIdle() {
-  idle_deadline_.Arm(After(limits_.http2_connection_idle_timeout_ms));
+  idle_since_ = net::Clock::now();
+  const auto timeout = std::chrono::milliseconds(limits_.http2_connection_idle_timeout_ms);
+  idle_deadline_.Arm(idle_since_ + std::min<net::Clock::duration>(kKeepStreams, timeout));
 }
 
 void Http2Session::OnIdleDeadline() {
   // Armed again when the last stream goes.
   if (streams_.size() > free_.size()) return;
+  TrimStreams();
+  const auto end = idle_since_ + std::chrono::milliseconds(limits_.http2_connection_idle_timeout_ms);
+  if (net::Clock::now() < end) return idle_deadline_.Arm(end);
   Terminate(NGHTTP2_NO_ERROR, Reason::kIdleTimeout);
+}
+
+// All are free.
+void Http2Session::TrimStreams() {
+  if (streams_.size() <= kKeptStreams) return;
+  streams_.resize(kKeptStreams);
+  free_.clear();
+  for (const auto& stream : streams_) free_.push_back(stream.get());
 }
 
 void Http2Session::OnWriteDeadline() {
@@ -456,11 +471,6 @@ void Http2Session::Wake() {
     stream->Wake();
   }
   wake_.clear();
-  if (streams_.size() == free_.size() && streams_.size() > kKeptStreams) {
-    streams_.resize(kKeptStreams);
-    free_.clear();
-    for (const auto& stream : streams_) free_.push_back(stream.get());
-  }
 }
 
 void Http2Session::FailStreams(Reason reason) {

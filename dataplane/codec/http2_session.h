@@ -95,6 +95,7 @@ class Http2Session final : public Http2Server, public std::enable_shared_from_th
   void OnDrainDeadline();
   void OnLingerDeadline();
   void ArmIdle();
+  void TrimStreams();
 
   net::Transport* transport_;  // null once Run has ended
   net::DeadlineWheel& wheel_;
@@ -124,6 +125,7 @@ class Http2Session final : public Http2Server, public std::enable_shared_from_th
   std::size_t trailer_bytes_ = 0;
   bool greeted_ = false;
   std::size_t discarded_ = 0;
+  net::Clock::time_point idle_since_;
 
   bool turn_scheduled_ = false;
   bool writer_running_ = false;
