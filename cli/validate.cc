@@ -63,7 +63,8 @@ absl::StatusOr<Findings> Examine(const std::string& folder) {
   auto source = source::FileSource::Open(folder);
   if (!source.ok()) return source.status();
   store::ResourceStore store;
-  for (const source::ResourceEvent& event : (*source)->LoadAll().events) store.Apply(event);
+  const source::SourceBatch all = (*source)->LoadAll();
+  for (const source::ResourceEvent& event : all.events) store.Apply(event);
   translate::Translator translator;
   Findings findings;
   findings.statuses = translator.Translate(*store.Snapshot()).statuses;

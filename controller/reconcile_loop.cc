@@ -52,13 +52,11 @@ ReconcileLoop::~ReconcileLoop() {
 
 void ReconcileLoop::Run() {
   Take(source_.LoadAll());
-  Translate();
   while (true) {
     pollfd ready[] = {{source_.fd(), POLLIN, 0}, {wake_, POLLIN, 0}};
     if (poll(ready, 2, -1) < 0) continue;
     if (ready[1].revents != 0) return;
     Take(source_.ReadChanges());
-    Translate();
   }
 }
 
@@ -69,6 +67,7 @@ void ReconcileLoop::Stop() {
 
 void ReconcileLoop::Take(const source::SourceBatch& batch) {
   for (const source::ResourceEvent& event : batch.events) dirty_ |= store_.Apply(event);
+  Translate();
   LogProblems();
 }
 
