@@ -66,6 +66,11 @@ ResourceDelta Diff(const ResourceMap& from, const ResourceMap& to) {
   ResourceDelta delta;
   auto old = from.begin();
   for (const auto& [key, resource] : to) {
+    // Nearly all: not even the keys need comparing.
+    if (old != from.end() && old->second == resource) {
+      ++old;
+      continue;
+    }
     while (old != from.end() && old->first < key) {
       delta.removed.push_back(old->first);
       ++old;
