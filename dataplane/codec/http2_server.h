@@ -64,7 +64,7 @@ class Http2Server {
                                              const http::Limits& limits, std::string_view scheme,
                                              std::string_view early);
 
-  // Runs the connection until it ends, and then until the exchanges have let their streams go (10 s at most). Sends
+  // Runs the connection until it ends, and then until the exchanges have let their streams go. Sends
   // GOAWAY, lingers and closes the transport by itself. Once only. How it ended: kNone (drained or closed by the client
   // with nothing running), kClientClosed (something was running), kIdleTimeout, kHeaderTimeout, kClientStalled,
   // kProtocolError, kFlood.
