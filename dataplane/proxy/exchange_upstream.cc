@@ -297,13 +297,15 @@ void Exchange::OnDeadline() {
 
 void Exchange::ClientGone() { StopWaiting(Reason::kClientClosed); }
 
+// A cancelled wait goes on before Cancel returns, and the exchange may be over by then: nothing comes after it.
 void Exchange::StopWaiting(Reason reason) {
   if (stopped_ == Reason::kNone) stopped_ = reason;
-  if (lease_) {
+  if (waiting_upstream_) {
     lease_.client().transport().Cancel();
+  } else if (answer_begun_) {
+    // It is the client that is waited for.
+    stream_.Cancel();
   }
-  // An answer that has begun ends here too, even while it is the client that is waited for.
-  if (answer_begun_) stream_.Cancel();
 }
 
 http::Failure Exchange::Explained(http::Failure failure) const {

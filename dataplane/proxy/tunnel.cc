@@ -28,6 +28,7 @@ class Tunnel final : private net::Deadline {
     co_await Copy(client_, endpoint_, std::move(early_in), result_.bytes_in);
     if (back_running_) co_await back_done_.Wait();
     Disarm();
+    *over_ = true;
     client_.Close(false);
     endpoint_.Close(false);
   }
@@ -42,9 +43,11 @@ class Tunnel final : private net::Deadline {
     Break();
   }
 
+  // A cancelled copy goes on before Cancel returns, and all may be over by then.
   void Break() {
+    const std::shared_ptr<const bool> over = over_;
     client_.Cancel();
-    endpoint_.Cancel();
+    if (!*over) endpoint_.Cancel();
   }
 
   net::Awaitable<void> CopyBack(std::string early) {
@@ -87,6 +90,7 @@ class Tunnel final : private net::Deadline {
   std::chrono::milliseconds idle_;
   TunnelResult result_;
   bool back_running_ = true;
+  std::shared_ptr<bool> over_ = std::make_shared<bool>(false);
   net::WaitSlot back_done_;
 };
 
