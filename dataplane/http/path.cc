@@ -35,6 +35,11 @@ bool IsLowerHex(char c) {
   return c >= 'a' && c <= 'f';
 }
 
+bool IsControl(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7F;
+}
+
 PathForm FormOf(std::string_view path) {
   if (path.empty() || path[0] != '/') return PathForm::kInvalid;
   PathForm form = PathForm::kNormal;
@@ -44,7 +49,7 @@ PathForm FormOf(std::string_view path) {
     if (c == '%') {
       if (!IsEscape(path.substr(i))) return PathForm::kInvalid;
       const char byte = EscapedByte(path.substr(i));
-      if (byte == '\0') return PathForm::kInvalid;
+      if (IsControl(byte)) return PathForm::kInvalid;
       if (IsUnreserved(byte) || IsLowerHex(path[i + 1]) || IsLowerHex(path[i + 2])) form = PathForm::kNotNormal;
       i += 2;
     } else if (c == '/' && i + 1 < path.size() && path[i + 1] == '.' && IsDotSegment(path.substr(i + 1))) {

@@ -145,6 +145,8 @@ void PolledSocket::OnEvents(std::uint32_t events) {
   }
   if (read && read_wait_.waiting()) {
     read_wait_.Resume(IoStatus::kOk);
+  } else if (read && idle_watcher_ != nullptr) {
+    idle_watcher_->OnIdleReadable();
   } else if (write && write_wait_.waiting()) {
     write_wait_.Resume(IoStatus::kOk);
   }

@@ -11,6 +11,14 @@
 
 namespace portreeve::net {
 
+// Told that a socket became readable, or that its peer has gone, while nobody waited for it.
+class IdleWatcher {
+ public:
+  virtual ~IdleWatcher() = default;
+  // May destroy the socket.
+  virtual void OnIdleReadable() = 0;
+};
+
 // Owns the descriptor. One thread, the worker's. Readiness is remembered: a wait suspends only after a try that said
 // kWouldBlock, or that moved less than it could have.
 class PolledSocket final : private Pollable, private Deadline {
@@ -34,6 +42,9 @@ class PolledSocket final : private Pollable, private Deadline {
   void ShutdownSend();
   void Close(bool reset);
 
+  // Null: nobody is told. Must stay for as long as it is set.
+  void WatchIdle(IdleWatcher* watcher) { idle_watcher_ = watcher; }
+
   int fd() const { return fd_; }
   bool is_open() const { return fd_ >= 0; }
   // Whether a wait for reading would return at once.
@@ -56,6 +67,7 @@ class PolledSocket final : private Pollable, private Deadline {
   bool cancelled_ = false;
   WaitSlot read_wait_;
   WaitSlot write_wait_;
+  IdleWatcher* idle_watcher_ = nullptr;
   std::uint16_t local_port_ = 0;
   std::string peer_address_;
 };

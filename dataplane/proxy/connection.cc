@@ -49,6 +49,7 @@ void Connection::Start() { boost::asio::co_spawn(context_.worker.executor(), Run
 
 void Connection::BeginDrain() {
   draining_ = true;
+  if (exchange_ != nullptr) http1_->CloseAfter();
   if (http2_ != nullptr) http2_->Drain();
 }
 

@@ -11,16 +11,26 @@
 namespace portreeve::upstream {
 
 // Idle while its deadline is armed.
-struct PooledConnection final : private net::Deadline {
+struct PooledConnection final : private net::Deadline, private net::IdleWatcher {
   PooledConnection(ConnectionPool& owner, EndpointPool& endpoint, std::unique_ptr<net::PolledSocket> polled,
                    const http::Limits& limits, net::DeadlineWheel& wheel)
       : Deadline(wheel), pool(owner), endpoint_pool(endpoint), socket(polled.get()) {
     client = codec::Http1Client::Create(std::make_unique<net::TcpTransport>(std::move(polled)), limits);
   }
 
-  using Deadline::Arm;
-  using Deadline::Disarm;
+  // Idle until Unpark: closed at that time, or as soon as the endpoint closes it or sends what nobody asked for.
+  void Park(net::Clock::time_point until) {
+    client->Park();
+    reused = true;
+    Arm(until);
+    socket->WatchIdle(this);
+  }
+  void Unpark() {
+    Disarm();
+    socket->WatchIdle(nullptr);
+  }
   void OnDeadline() override { pool.CloseIdle(*this); }
+  void OnIdleReadable() override { pool.CloseIdle(*this); }
 
   ConnectionPool& pool;
   EndpointPool& endpoint_pool;
@@ -82,7 +92,7 @@ Lease ConnectionPool::TakeIdle(const Endpoint& endpoint, bool probe) {
     std::unique_ptr<PooledConnection> connection = std::move(pool.idle.back());
     pool.idle.pop_back();
     --idle_;
-    connection->Disarm();
+    connection->Unpark();
     // Readable while idle: the endpoint has closed it, or sent what nobody asked for. Either way it is of no use.
     // Readiness may also be left over from the last read: then the kernel is asked.
     const bool suspect = probe || connection->socket->maybe_readable();
@@ -132,9 +142,8 @@ void ConnectionPool::Return(std::unique_ptr<PooledConnection> connection, bool c
     Forget(pool);
     return;
   }
-  connection->client->Park();
-  connection->reused = true;
-  connection->Arm(wheel_.now() + std::chrono::milliseconds(limits_.upstream_idle_timeout_ms));
+  wheel_.Refresh();
+  connection->Park(wheel_.now() + std::chrono::milliseconds(limits_.upstream_idle_timeout_ms));
   ++idle_;
   pool.idle.push_back(std::move(connection));
 }
