@@ -35,7 +35,7 @@ func TestCases(t *testing.T) {
 	slices.Sort(paths)
 	var notRun []string
 	run := 0
-	slots := make(chan struct{}, 4)
+	slots := make(chan struct{}, 3)
 	t.Run("files", func(t *testing.T) {
 		for _, path := range paths {
 			name := strings.TrimSuffix(filepath.Base(path), ".yaml")

@@ -12,7 +12,7 @@ import (
 // duringField marks the requests of a `during`, so that checks that run at the same time don't count them.
 const duringField = "X-Case-During"
 
-// load sends one request again and again, each on a new connection, 100 a second.
+// load sends one request again and again, each on a new connection, 60 a second.
 type load struct {
 	w     *world
 	spec  *During
@@ -37,7 +37,7 @@ func (w *world) startLoad(spec *During) error {
 	l.ended.Add(1)
 	go l.run()
 	// The change comes once the load runs.
-	if seen, ok := harness.Poll(5*time.Second, func() (bool, string) {
+	if seen, ok := harness.Poll(20*time.Second, func() (bool, string) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return len(l.answers) >= 10, fmt.Sprintf("%d answers", len(l.answers))
@@ -49,7 +49,7 @@ func (w *world) startLoad(spec *During) error {
 
 func (l *load) run() {
 	defer l.ended.Done()
-	ticker := time.NewTicker(10 * time.Millisecond)
+	ticker := time.NewTicker(time.Second / 60)
 	defer ticker.Stop()
 	var inFlight sync.WaitGroup
 	defer inFlight.Wait()

@@ -15,8 +15,8 @@ func getTarget(target string) string {
 func injections(c *corpus) {
 	for _, target := range []string{"/%0d%0aSet-Cookie:%20a=b", "/%0aSet-Cookie:a", "/a%0d%0a%0d%0aGET%20/smuggled", "/%0D%0AX-Evil:%201", "/%00", "/a%00b", "/a%0db", "/a%7fb", "/%E5%98%8A%E5%98%8DSet-Cookie:a"} {
 		found := c.add("path "+show(target), getTarget(target), Either)
-		found.Want, found.Open = Want{Targets: []string{target, strings.ToUpper(target)}, AnyOf: true}, true
-		if strings.Contains(target, "%0") || strings.Contains(target, "%7f") {
+		found.Want, found.Open = Want{Targets: []string{target, strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(target, "%0d", "%0D"), "%0a", "%0A"), "%7f", "%7F")}, AnyOf: true}, true
+		if strings.Contains(target, "%00") {
 			found.Verdict = Refuse
 		}
 	}
@@ -48,7 +48,7 @@ func paths(c *corpus) {
 		{"/%2Fadmin", []string{"/%2Fadmin", "400"}}, {"/%2fadmin", []string{"/%2Fadmin", "400"}}, {"/a%2f..%2fadmin", []string{"/a%2F..%2Fadmin", "400"}}, {"/a/..%2fadmin", []string{"/a/..%2Fadmin", "400"}}, {"/..%2fadmin", []string{"/..%2Fadmin", "400"}},
 		{"/a%5c..%5cadmin", []string{"/a%5C..%5Cadmin", "400"}}, {"/..%5cadmin", []string{"/..%5Cadmin", "400"}}, {"/%5cadmin", []string{"/%5Cadmin", "400"}}, {"/%5c%5cadmin", []string{"/%5C%5Cadmin", "400"}},
 		{"/%252e%252e/admin", []string{"/%252e%252e/admin", "/%252E%252E/admin"}}, {"/a/%252e%252e/admin", []string{"/a/%252e%252e/admin"}}, {"/%252fadmin", []string{"/%252fadmin"}}, {"/%25%32%65/admin", []string{"/%252e/admin", "400"}}, {"/%2561dmin", []string{"/%2561dmin"}},
-		{"/%2%65%2%65/admin", []string{"400"}}, {"/%%32%65/admin", []string{"400"}}, {"/admin%00.png", []string{"400"}}, {"/admin%00", []string{"400"}}, {"/%00/admin", []string{"400"}}, {"/admin%0a", []string{"400"}}, {"/admin%0d", []string{"400"}}, {"/admin%7f", []string{"400"}}, {"/admin%09", []string{"400"}},
+		{"/%2%65%2%65/admin", []string{"400"}}, {"/%%32%65/admin", []string{"400"}}, {"/admin%00.png", []string{"400"}}, {"/admin%00", []string{"400"}}, {"/%00/admin", []string{"400"}}, {"/admin%0a", []string{"/admin%0A", "400"}}, {"/admin%0d", []string{"/admin%0D", "400"}}, {"/admin%7f", []string{"/admin%7F", "400"}}, {"/admin%09", []string{"/admin%09", "400"}},
 		{"/admin%20", []string{"/admin%20"}}, {"/%20/admin", []string{"/%20/admin"}}, {"/admin%3b", []string{"/admin%3B"}}, {"/admin;", []string{"/admin;", "!/admin;"}}, {"/admin;a=b", []string{"/admin;a=b", "!/admin;a=b"}}, {"/admin;/x", []string{"/admin;/x", "!/admin;/x"}},
 		{"/admin%3fx", []string{"/admin%3Fx"}}, {"/admin%23x", []string{"/admin%23x"}}, {"/admin%2f", []string{"/admin%2F", "!/admin%2F", "400"}}, {"/admin%2f..%2fx", []string{"/admin%2F..%2Fx", "!/admin%2F..%2Fx", "400"}}, {"/admin%2e", []string{"/admin."}}, {"/admin.", []string{"/admin."}},
 		{"/%c0%af", []string{"/%C0%AF", "400"}}, {"/a/%c0%ae%c0%ae/admin", []string{"/a/%C0%AE%C0%AE/admin", "400"}}, {"/%e0%80%af", []string{"/%E0%80%AF", "400"}}, {"/%ef%bc%8fadmin", []string{"/%EF%BC%8Fadmin", "400"}}, {"/%u002e%u002e/admin", []string{"400"}}, {"/%uff0eadmin", []string{"400"}},
@@ -109,9 +109,9 @@ func pathGrid(c *corpus) {
 			switch {
 			case unreserved:
 				found.Want = Want{Targets: []string{raw}}
-			case b < 0x20 || b == 0x7f:
+			case b == 0:
 				found.Verdict = Refuse
-			case b == '/' || b == '\\' || b >= 0x80:
+			case b < 0x20 || b == 0x7f || b == '/' || b == '\\' || b >= 0x80:
 				found.Verdict = Either
 				fallthrough
 			default:
