@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "dataplane/codec/http1_serializer.h"
 #include "dataplane/codec/message_checks.h"
 #include "dataplane/http/ascii.h"
 #include "dataplane/http/path.h"
@@ -171,20 +172,21 @@ bool IsWellFormed(const HeaderField& field) {
 
 }  // namespace
 
-bool MakeResponseFields(const http::ResponseHead& head, char* numbers, std::vector<RawField>& fields) {
-  if (head.status < 100 || head.status > 999 || head.status == 101) return false;
+bool MakeResponseFields(const http::ResponseHead& head, std::optional<std::uint64_t> content_length, char* numbers,
+                        std::vector<RawField>& fields) {
+  if (head.status < 100 || head.status > 599 || head.status == 101) return false;
   fields.clear();
   fields.push_back({":status", Digits(static_cast<std::uint64_t>(head.status), numbers)});
+  bool has_date = head.status < 200;
   for (const HeaderField& field : head.headers) {
     // Connection-specific fields make a message malformed in HTTP/2 (RFC 9113 section 8.2.2).
     if (IsHopByHop(field.id) || field.id == HeaderId::kContentLength) continue;
     if (!IsWellFormed(field)) return false;
+    has_date = has_date || field.id == HeaderId::kDate;
     fields.push_back({field.name, field.value});
   }
-  const bool has_length = head.framing == http::Framing::kLength || head.has_content_length;
-  if (has_length && head.status >= 200 && head.status != 204) {
-    fields.push_back({"content-length", Digits(head.content_length, numbers)});
-  }
+  if (!has_date) fields.push_back({"date", CurrentDate()});
+  if (content_length) fields.push_back({"content-length", Digits(*content_length, numbers)});
   return true;
 }
 

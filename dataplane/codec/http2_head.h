@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -58,9 +59,10 @@ class Http2RequestFields {
   bool invalid_field_ = false;
 };
 
-// The fields of a response head, names in any case. False: it would not be one well-formed head.
-// `numbers` holds the digits that the fields point to (32 bytes).
-bool MakeResponseFields(const http::ResponseHead& head, char* numbers, std::vector<RawField>& fields);
+// The fields of a response head, names in any case; Date where it is missing. False: it would not be one well-formed
+// head. `numbers` holds the digits that the fields point to (32 bytes).
+bool MakeResponseFields(const http::ResponseHead& head, std::optional<std::uint64_t> content_length, char* numbers,
+                        std::vector<RawField>& fields);
 // Likewise trailers; fields that have no place there are left out.
 bool MakeTrailerFields(const http::HeaderList& trailers, std::vector<RawField>& fields);
 

@@ -55,10 +55,10 @@ void Http2SessionStream::Reset() {
   open_ = held_ = reset_by_us_ = false;
   failure_ = Reason::kNone;
   in_frames_ = 0;
-  in_end_ = body_done_ = false;
+  in_end_ = body_done_ = read_cancelled_ = false;
   waited_ = {};
   waited_bytes_ = sent_bytes_ = sent_bytes_when_stuck_ = 0;
-  head_sent_ = out_end_ = deferred_ = end_sent_ = has_trailers_ = false;
+  bodiless_ = head_sent_ = write_begun_ = out_end_ = deferred_ = end_sent_ = has_trailers_ = false;
 }
 
 void Http2SessionStream::SetHead(std::string_view scheme, bool body_follows, const http::Limits& limits) {
@@ -94,8 +94,9 @@ void Http2SessionStream::ConsumeGiven() {
 bool Http2SessionStream::TryReadBody(BodyPiece& piece) {
   ConsumeGiven();
   piece = {};
-  if (failed()) {
-    piece.failure = {failure_, Phase::kBody};
+  // After the end of the answer nothing of the body is kept: the client is about to be told to stop.
+  if (failed() || read_cancelled_ || (end_sent_ && !in_end_)) {
+    piece.failure = {failed() ? failure_ : Reason::kClientClosed, Phase::kBody};
     return true;
   }
   if (in_.empty() && !in_end_) return false;
@@ -163,6 +164,12 @@ void Http2SessionStream::CloseAfter() {
 }
 
 void Http2SessionStream::Cancel() {
+  // An answer that is complete and on its way still arrives.
+  if (out_end_ && !write_wait_.waiting()) {
+    read_cancelled_ = true;
+    read_wait_.Resume(IoStatus::kCancelled);
+    return;
+  }
   Fail(Reason::kClientClosed);
   net::WaitSlot writer = std::move(write_wait_);
   read_wait_.Resume(IoStatus::kCancelled);
@@ -189,7 +196,7 @@ void Http2SessionStream::Wake() {
     writer.Resume(IoStatus::kCancelled);
     return;
   }
-  const bool read = read_wait_.waiting() && (!in_.empty() || in_end_);
+  const bool read = read_wait_.waiting() && (!in_.empty() || in_end_ || end_sent_);
   const bool write = write_wait_.waiting() && (view_.empty() || end_sent_);
   if (read && write) {
     net::WaitSlot writer = std::move(write_wait_);
@@ -212,8 +219,13 @@ void Http2SessionStream::Release() {
       given_.clear();
       in_.clear();
     }
-    if (open_ && (!head_sent_ || !out_end_ || failed()) && !reset_by_us_) Abort();
-    if (open_ && end_sent_ && !in_end_ && !reset_by_us_) OnEndSent();
+    if (open_ && !reset_by_us_) {
+      if (end_sent_) {
+        OnEndSent();
+      } else if (!out_end_ || failed()) {
+        Abort();
+      }
+    }
     session->ScheduleTurn();
   }
   session->OnReleased(*this);

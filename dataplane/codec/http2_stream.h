@@ -49,6 +49,8 @@ class Http2SessionStream final : public Http2Stream {
   net::Awaitable<http::Failure> WriteInterim(const http::ResponseHead& head) override;
   net::Awaitable<http::Failure> WriteHead(const http::ResponseHead& head, std::string_view body, bool end) override;
   net::Awaitable<http::Failure> WriteBody(std::string_view body, bool end) override;
+  bool TryWriteHead(const http::ResponseHead& head, std::string_view body, bool end, http::Failure& failure) override;
+  bool TryWriteBody(std::string_view body, bool end, http::Failure& failure) override;
   net::Awaitable<http::Failure> WriteTrailers(const http::HeaderList& trailers) override;
   void Abort() override;
   void CloseAfter() override;
@@ -110,10 +112,13 @@ class Http2SessionStream final : public Http2Stream {
  private:
   void Release() override;
   http::Failure WriteFailure() const;
+  bool Submit(const http::ResponseHead& head, std::string_view body, bool end);
   void Queue(std::string_view body);
   bool Flushed(bool to_the_end) const;
   std::size_t queued() const { return out_.size() - out_taken_ + view_.size(); }
   bool WindowSuffices() const;
+  // Whether the waiting for what was queued is over, or needn't begin.
+  bool Settled(bool end);
   net::Awaitable<http::Failure> WaitFlushed(bool to_the_end);
   void ConsumeGiven();
   void OnReadDeadline();
@@ -140,6 +145,7 @@ class Http2SessionStream final : public Http2Stream {
   std::uint32_t in_frames_ = 0;
   bool in_end_ = false;
   bool body_done_ = false;
+  bool read_cancelled_ = false;
   net::WaitSlot read_wait_;
   MemberDeadline<Http2SessionStream> read_deadline_;
   // Of the measurement that body_bytes_per_second asks for.
@@ -150,7 +156,11 @@ class Http2SessionStream final : public Http2Stream {
   std::string out_;
   std::size_t out_taken_ = 0;
   std::string_view view_;
+  // The answer has no body, whatever is given: to HEAD, 204, 304.
+  bool bodiless_ = false;
   bool head_sent_ = false;
+  // A try has queued everything, but must wait: the call that follows goes on from there.
+  bool write_begun_ = false;
   bool out_end_ = false;
   bool deferred_ = false;
   bool end_sent_ = false;

@@ -204,6 +204,57 @@ TEST_CASE("A reset ends the waits, and the slot stays taken until the exchange h
   CHECK(client.response(third).body == "hello");
 }
 
+TEST_CASE("Cancelling the body of a request whose answer is complete doesn't touch the answer") {
+  Http2Connection connection;
+  Http2Client client;
+  connection.Talk(client);
+  connection.Feed(Frame(1, 4, 1,
+                        testing::Literal(":method", "POST") + testing::Literal(":scheme", "http") +
+                            testing::Literal(":path", "/hold") + testing::Literal(":authority", "a")));
+  REQUIRE(connection.held.size() == 1);
+  http::ResponseHead head;
+  head.status = 200;
+  http::Failure failure;
+  CHECK(connection.held[0]->TryWriteHead(head, "answer", true, failure));
+  CHECK_FALSE(failure);
+  connection.held[0]->Cancel();
+  BodyPiece piece;
+  REQUIRE(connection.held[0]->TryReadBody(piece));
+  CHECK(piece.failure.reason == Reason::kClientClosed);
+  connection.held.clear();
+  connection.Turn();
+  const std::string written = connection.transport.TakeWritten();
+  CHECK(written.find("answer") != std::string::npos);
+  CHECK(written.ends_with(Frame(3, 0, 1, testing::Number(kNoError))));
+}
+
+TEST_CASE("A try that would wait is continued by the call") {
+  Http2Connection connection;
+  Http2Client client(3, false);
+  const auto stream = client.Request("GET", "/hold");
+  connection.Talk(client);
+  http::ResponseHead head;
+  head.status = 200;
+  http::Failure failure;
+  CHECK_FALSE(connection.held[0]->TryWriteHead(head, "answer", true, failure));
+  bool done = false;
+  boost::asio::co_spawn(connection.context.get_executor(), connection.held[0]->WriteHead(head, "answer", true),
+                        [&](const std::exception_ptr&, http::Failure result) {
+                          done = true;
+                          failure = result;
+                        });
+  connection.Talk(client);
+  CHECK_FALSE(done);
+  CHECK(client.response(stream).body == "ans");
+  client.UpdateWindow(stream, 100);
+  connection.Talk(client);
+  CHECK(done);
+  CHECK_FALSE(failure);
+  CHECK(client.response(stream).body == "answer");
+  CHECK(ValueOf(client.response(stream).fields, "content-length") == "6");
+  CHECK(ValueOf(client.response(stream).fields, "date").ends_with("GMT"));
+}
+
 TEST_CASE("A reset while the writer waits") {
   Http2Connection connection;
   Http2Client client(1000, false);

@@ -2,6 +2,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <algorithm>
+#include <optional>
 #include <span>
 
 #include "dataplane/codec/http2_session.h"
@@ -58,6 +59,14 @@ std::chrono::milliseconds Milliseconds(std::uint64_t count) {
   return std::chrono::milliseconds(count);
 }
 
+// As the codec of HTTP/1 chooses it.
+std::optional<std::uint64_t> LengthOf(const http::ResponseHead& head, std::string_view body, bool end, bool bodiless) {
+  if (head.status == 204) return std::nullopt;
+  if (head.framing == http::Framing::kLength || (bodiless && head.has_content_length)) return head.content_length;
+  if (!bodiless && head.framing == http::Framing::kNone && end) return body.size();
+  return std::nullopt;
+}
+
 }  // namespace
 
 Failure Http2SessionStream::WriteFailure() const {
@@ -71,7 +80,7 @@ net::Awaitable<Failure> Http2SessionStream::WriteInterim(const http::ResponseHea
   // 101 has no meaning in HTTP/2.
   if (failure || head.status == 101) co_return failure;
   char numbers[kNumberBytes];
-  if (head_sent_ || head.status >= 200 || !MakeResponseFields(head, numbers, Scratch())) {
+  if (head_sent_ || head.status >= 200 || !MakeResponseFields(head, std::nullopt, numbers, Scratch())) {
     co_return Failure{Reason::kInternal, Phase::kHeadReceived};
   }
   const auto fields = ForNghttp2(Scratch());
@@ -80,40 +89,62 @@ net::Awaitable<Failure> Http2SessionStream::WriteInterim(const http::ResponseHea
   co_return failure;
 }
 
-net::Awaitable<Failure> Http2SessionStream::WriteHead(const http::ResponseHead& head, std::string_view body, bool end) {
-  Failure failure = WriteFailure();
-  if (failure) co_return failure;
+bool Http2SessionStream::Submit(const http::ResponseHead& head, std::string_view body, bool end) {
   char numbers[kNumberBytes];
-  if (head_sent_ || head.status < 200 || !MakeResponseFields(head, numbers, Scratch())) {
-    co_return Failure{Reason::kInternal, Phase::kHeadReceived};
-  }
-  if (head_.method == "HEAD") body = {};
+  const std::optional<std::uint64_t> length = LengthOf(head, body, end, bodiless_);
+  if (!MakeResponseFields(head, length, numbers, Scratch())) return false;
   const auto fields = ForNghttp2(Scratch());
   nghttp2_data_provider provider{};
   provider.source.ptr = this;
   provider.read_callback = ReadOutbound;
-  const bool only_head = end && body.empty();
-  out_end_ = end;
-  if (nghttp2_submit_response(session_.raw(), id_, fields.data(), fields.size(), only_head ? nullptr : &provider) !=
-      0) {
-    co_return Failure{Reason::kInternal, Phase::kHeadReceived};
+  const bool only_head = end && (bodiless_ || body.empty());
+  return nghttp2_submit_response(session_.raw(), id_, fields.data(), fields.size(), only_head ? nullptr : &provider) ==
+         0;
+}
+
+bool Http2SessionStream::TryWriteHead(const http::ResponseHead& head, std::string_view body, bool end,
+                                      Failure& failure) {
+  if (write_begun_) return false;
+  failure = WriteFailure();
+  if (failure) return true;
+  bodiless_ = head_.method == "HEAD" || head.status == 204 || head.status == 304;
+  if (head_sent_ || head.status < 200 || !Submit(head, body, end)) {
+    failure = {Reason::kInternal, Phase::kHeadReceived};
+    return true;
   }
   head_sent_ = true;
-  Queue(body);
-  if (view_.empty() && (!end || only_head || WindowSuffices())) co_return failure;
-  failure = co_await WaitFlushed(end);
+  out_end_ = end;
+  Queue(bodiless_ ? std::string_view() : body);
+  return Settled(end);
+}
+
+bool Http2SessionStream::TryWriteBody(std::string_view body, bool end, Failure& failure) {
+  if (write_begun_) return false;
+  failure = WriteFailure();
+  if (failure) return true;
+  if (!head_sent_ || out_end_) {
+    failure = {Reason::kInternal, Phase::kBody};
+    return true;
+  }
+  out_end_ = end;
+  Queue(bodiless_ ? std::string_view() : body);
+  return Settled(end);
+}
+
+bool Http2SessionStream::Settled(bool end) {
+  write_begun_ = !view_.empty() || (end && !WindowSuffices());
+  return !write_begun_;
+}
+
+net::Awaitable<Failure> Http2SessionStream::WriteHead(const http::ResponseHead& head, std::string_view body, bool end) {
+  Failure failure;
+  if (!TryWriteHead(head, body, end, failure)) failure = co_await WaitFlushed(end);
   co_return failure;
 }
 
 net::Awaitable<Failure> Http2SessionStream::WriteBody(std::string_view body, bool end) {
-  Failure failure = WriteFailure();
-  if (failure) co_return failure;
-  if (!head_sent_ || out_end_) co_return Failure{Reason::kInternal, Phase::kBody};
-  if (head_.method == "HEAD") body = {};
-  out_end_ = end;
-  Queue(body);
-  if (view_.empty() && (!end || WindowSuffices())) co_return failure;
-  failure = co_await WaitFlushed(end);
+  Failure failure;
+  if (!TryWriteBody(body, end, failure)) failure = co_await WaitFlushed(end);
   co_return failure;
 }
 
@@ -127,8 +158,7 @@ net::Awaitable<Failure> Http2SessionStream::WriteTrailers(const http::HeaderList
   has_trailers_ = !trailers_.empty();
   out_end_ = true;
   Queue({});
-  if (WindowSuffices()) co_return failure;
-  failure = co_await WaitFlushed(true);
+  if (!Settled(true)) failure = co_await WaitFlushed(true);
   co_return failure;
 }
 
@@ -179,6 +209,7 @@ bool Http2SessionStream::WindowSuffices() const {
 }
 
 net::Awaitable<Failure> Http2SessionStream::WaitFlushed(bool to_the_end) {
+  write_begun_ = false;
   while (!Flushed(to_the_end)) {
     const Failure failure = WriteFailure();
     if (failure) {

@@ -277,7 +277,8 @@ net::Awaitable<void> Http2Connection::Echo(Http2Stream& stream) {
   http::ResponseHead head;
   head.status = 200;
   head.framing = http::Framing::kChunked;
-  Failure failure = co_await stream.WriteHead(head, {}, false);
+  const std::string_view nothing;
+  Failure failure = co_await stream.WriteHead(head, nothing, false);
   while (!failure) {
     while (!reading) {
       boost::asio::basic_waitable_timer<net::Clock, boost::asio::wait_traits<net::Clock>, net::Executor> pause(
@@ -304,13 +305,14 @@ net::Awaitable<void> Http2Connection::Serve(Http2StreamPtr stream) {
   head.status = 200;
   head.framing = http::Framing::kChunked;
   Failure failure;
+  const std::string_view nothing;
   if (failed) {
     co_await Answer(*stream, http::Describe(failed.reason).status, "");
   } else if (path == "/echo") {
     co_await Echo(*stream);
   } else if (path == "/big") {
     const std::string body(1 << 20, 'b');
-    failure = co_await stream->WriteHead(head, {}, false);
+    failure = co_await stream->WriteHead(head, nothing, false);
     for (std::size_t at = 0; at < body.size() && !failure; at += 16384) {
       const bool last = at + 16384 >= body.size();
       failure = co_await stream->WriteBody(std::string_view(body).substr(at, 16384), last);
