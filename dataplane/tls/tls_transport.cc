@@ -52,7 +52,8 @@ TlsTransport::~TlsTransport() {
 
 void TlsTransport::Fail(http::Reason reason, std::string detail) {
   broken_ = true;
-  if (failure_reason_ != http::Reason::kNone) return;
+  // Afterwards the log wants to know what was agreed on.
+  if (established_ || failure_reason_ != http::Reason::kNone) return;
   failure_reason_ = reason;
   failure_detail_ = std::move(detail);
 }

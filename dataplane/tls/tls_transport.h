@@ -41,7 +41,7 @@ class TlsTransport final : public net::Transport {
   bool is_tls() const override { return true; }
   std::string tls_summary() const override;
 
-  // kNone, kTlsFailed, kTlsTimeout or kTlsUnknownName.
+  // Of the handshake: kNone, kTlsFailed, kTlsTimeout or kTlsUnknownName.
   http::Reason failure_reason() const { return failure_reason_; }
   // Who answered the handshake; null before the ClientHello and when nobody did.
   const std::shared_ptr<const TlsListener>& listener() const { return state_.listener; }

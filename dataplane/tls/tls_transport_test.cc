@@ -408,6 +408,8 @@ TEST_CASE("A truncated stream is an error, not an end; the peer's going is seen"
     loop.Run();
     CHECK(text == std::string(5000, 'x'));
     CHECK(end == (notify ? IoStatus::kClosed : IoStatus::kError));
+    CHECK(server.failure_reason() == http::Reason::kNone);
+    CHECK(server.tls_summary() == "TLSv1.3 TLS_AES_128_GCM_SHA256");
   }
 }
 
