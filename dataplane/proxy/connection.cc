@@ -20,13 +20,29 @@ using http::Reason;
 // RFC 9113 section 3.4.
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+// False for a first line in which neither the target nor the version is one of HTTP: another protocol speaks, and an
+// answer of HTTP/1 would mean nothing to it (h2spec expects the close, without a byte). What is merely malformed is
+// answered 400 by the codec.
+bool MayBeHttp1(std::string_view early) {
+  const std::size_t end = early.find('\n');
+  if (end == std::string_view::npos) return true;
+  const std::string_view line = early.substr(0, end);
+  const std::size_t first = line.find(' ');
+  const std::size_t last = line.rfind(' ');
+  if (first == std::string_view::npos || first == last) return true;
+  const std::string_view target = line.substr(first + 1, last - first - 1);
+  const std::string_view version = line.substr(last + 1);
+  return target.starts_with('/') || target.starts_with('*') || target.find(':') != std::string_view::npos ||
+         version.starts_with("HTTP/");
+}
+
 std::chrono::milliseconds Ms(std::uint64_t value) { return std::chrono::milliseconds(value); }
 
 }  // namespace
 
 Connection::Connection(ProxyContext& context, Connections& owner, std::unique_ptr<net::PolledSocket> socket,
                        std::shared_ptr<tls::TlsServerContext> tls)
-    : context_(context), owner_(owner), start_(net::Clock::now()), tls_(tls != nullptr) {
+    : Deadline(context.worker.wheel()), context_(context), owner_(owner), start_(net::Clock::now()), tls_(tls != nullptr) {
   facts_.port = socket->local_port();
   facts_.tls = tls_;
   facts_.client = socket->peer_address();
@@ -128,6 +144,10 @@ net::Awaitable<bool> Connection::Peek(bool& http2) {
     http2 = begun == kPreface;
     // Anything but the beginning of the preface is HTTP/1, for better or worse.
     if (http2 || begun != kPreface.substr(0, begun.size())) {
+      if (!http2 && !MayBeHttp1(early_)) {
+        LogConnection({Reason::kMalformedRequest, Phase::kHead});
+        break;
+      }
       transport_->SetDeadline(net::Clock::time_point::max());
       co_return true;
     }
@@ -180,11 +200,15 @@ net::Awaitable<void> Connection::RunHttp2() {
                                       early_);
   early_ = {};
   if (draining_) http2_->Drain();
+  Arm(age_limit_);
   Http2Requests requests(context_, facts_);
   const http::Failure failure = co_await http2_->Run(requests);
+  Disarm();
   if (failure) LogConnection(failure);
   http2_.reset();
 }
+
+void Connection::OnDeadline() { BeginDrain(); }
 
 void Connection::LogConnection(http::Failure failure) {
   context_.cells.connection_failures[static_cast<std::size_t>(failure.reason)].Add(1);

@@ -17,12 +17,13 @@ class Connections;
 class Exchange;
 
 // Lives as long as its coroutine. One thread, the worker's.
-class Connection : public std::enable_shared_from_this<Connection> {
+// As a Deadline it ends an HTTP/2 connection that has reached its age.
+class Connection final : public std::enable_shared_from_this<Connection>, private net::Deadline {
  public:
   // `tls`: null for a plain port.
   Connection(ProxyContext& context, Connections& owner, std::unique_ptr<net::PolledSocket> socket,
              std::shared_ptr<tls::TlsServerContext> tls);
-  ~Connection();
+  ~Connection() override;
 
   // Spawns the coroutine, which keeps the connection alive.
   void Start();
@@ -35,6 +36,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint16_t port() const { return facts_.port; }
 
  private:
+  void OnDeadline() override;
   net::Awaitable<void> Run();
   net::Awaitable<bool> Handshake();
   // What the client speaks on a plain port is told by its first bytes. False: it said nothing.
