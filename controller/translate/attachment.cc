@@ -1,5 +1,6 @@
 #include "controller/translate/attachment.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "controller/translate/hostnames.h"
@@ -50,6 +51,17 @@ std::string Names(const std::vector<const ListenerModel*>& listeners) {
   return JoinNames(names);
 }
 
+std::string WhyNotAllowed(const std::vector<const ListenerModel*>& listeners, const std::string& gateway,
+                          const HTTPRoute& route) {
+  if (std::ranges::none_of(listeners, &ListenerModel::http_routes)) {
+    return Concat("listener ", Names(listeners), " of Gateway ", gateway,
+                  " takes no HTTPRoute: change its protocol or allowedRoutes.kinds, or name another listener");
+  }
+  return Concat("allowedRoutes.namespaces of listener ", Names(listeners), " of Gateway ", gateway,
+                " doesn't allow namespace ", route.metadata.namespace_,
+                ": allow it there, or label the namespace so that it is selected");
+}
+
 }  // namespace
 
 std::optional<NamespacedName> GatewayOf(const ParentReference& ref, std::string_view route_namespace) {
@@ -81,10 +93,7 @@ Attached Attach(const store::ClusterState& state, const JudgedGateway& gateway, 
     }
   }
   if (allowing.empty()) {
-    attached.refused = {"NotAllowedByListeners",
-                        Concat("allowedRoutes of listener ", Names(named), " of Gateway ", gateway_name,
-                               " doesn't allow an HTTPRoute of namespace ", route.metadata.namespace_,
-                               ": change allowedRoutes, or the namespace's labels")};
+    attached.refused = {"NotAllowedByListeners", WhyNotAllowed(named, gateway_name, route)};
     return attached;
   }
 

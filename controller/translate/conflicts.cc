@@ -55,12 +55,12 @@ Conflict Judge(const std::vector<Place>& port, const Place& self) {
     conflict.reason = "ProtocolConflict";
     conflict.message =
         Concat(field, ".protocol: ", listener.protocol, " on port ", listener.port, " clashes with listener ",
-               other_protocols, ", and neither is served: use one protocol, or another port");
+               other_protocols, ", and none of them is served: use one protocol, or another port");
   } else if (!same_hostname.empty()) {
     conflict.reason = "HostnameConflict";
     conflict.message =
         Concat(field, ".hostname: ", ShownHostname(self.hostname), " on port ", listener.port,
-               " clashes with listener ", same_hostname, ", and neither is served: use another hostname or port");
+               " clashes with listener ", same_hostname, ", and none of them is served: use another hostname or port");
   }
   return conflict;
 }

@@ -113,6 +113,7 @@ JudgedGateway JudgeGateway(const GatewayContext& context, const store::Versioned
   for (size_t i = 0; i < gateway->spec.listeners.size(); ++i) {
     judged.listeners.push_back(JudgeListener(listener_context, i));
   }
+  CloseHostnames(*gateway, context.conflicts, &judged.listeners);
   const Condition accepted = AcceptedCondition(judged, context.refused);
   judged.conditions = {accepted, ProgrammedCondition(judged, accepted),
                        ResolvedRefsCondition(judged, ObjectionToClientCertificate(context.state, *gateway))};

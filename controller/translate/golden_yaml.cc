@@ -99,16 +99,15 @@ void Print(const Message& message, const std::string& indent, std::string* out) 
   }
 }
 
+// One line for each: type=status/reason @observedGeneration: message.
 void PrintConditions(const std::vector<Condition>& conditions, const std::string& indent, std::string* out) {
   *out += Concat(indent, "conditions:\n");
   for (const Condition& condition : conditions) {
-    *out +=
-        Concat(indent, "- {type: ", condition.type, ", status: \"", condition.status, "\", reason: ", condition.reason);
-    if (condition.observed_generation) *out += Concat(", observedGeneration: ", *condition.observed_generation);
-    if (!condition.last_transition_time.empty()) {
-      *out += Concat(", lastTransitionTime: \"", condition.last_transition_time, "\"");
-    }
-    *out += Concat("}\n", indent, "  # ", condition.message, "\n");
+    std::string line = Concat(condition.type, "=", condition.status, "/", condition.reason);
+    if (condition.observed_generation) line += Concat(" @", *condition.observed_generation);
+    line += Concat(": ", condition.message);
+    if (!condition.last_transition_time.empty()) line += Concat(" (since ", condition.last_transition_time, ")");
+    *out += Concat(indent, "- ", Quote(line), "\n");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "controller/translate/hostnames.h"
 #include "controller/translate/text.h"
 #include "portreeve/config/v1/resources.pb.h"
 
@@ -168,6 +169,24 @@ void AddConditions(const ListenerContext& context, size_t index, const std::opti
   if (conflict.overlaps) add("OverlappingTLSConfig", true, "OverlappingHostnames", conflict.overlap_message);
 }
 
+// Without certificates.
+config::v1::Listener Describe(const Gateway& gateway, const Listener& listener) {
+  config::v1::Listener message;
+  message.set_name(Concat(gatewayapi::NameOf(gateway.metadata).ToString(), "/", listener.name));
+  message.set_port(listener.port);
+  message.set_protocol(listener.protocol == kHttps ? config::v1::Listener::HTTPS : config::v1::Listener::HTTP);
+  message.set_hostname(absl::AsciiStrToLower(listener.hostname.value_or("")));
+  return message;
+}
+
+ResourcePtr SealListener(const Gateway& gateway, const Listener& listener, config::v1::Listener&& message) {
+  const NamespacedName name = gatewayapi::NameOf(gateway.metadata);
+  config::v1::Resource resource;
+  *resource.mutable_listener() = std::move(message);
+  return Seal(std::move(resource), ListenerKey(name, listener.name), Concat("Gateway ", name.ToString()),
+              gateway.metadata.generation);
+}
+
 // Empty if the listener takes requests.
 std::string WhyNotProgrammed(const ListenerContext& context, const JudgedListener& judged,
                              const std::optional<Objection>& refused, const config::v1::Listener& message) {
@@ -186,24 +205,17 @@ std::string WhyNotProgrammed(const ListenerContext& context, const JudgedListene
 JudgedListener JudgeListener(const ListenerContext& context, size_t index) {
   const Gateway& gateway = context.gateway;
   const Listener& listener = gateway.spec.listeners[index];
-  const NamespacedName name = gatewayapi::NameOf(gateway.metadata);
 
   JudgedListener judged;
   judged.supported_kinds = SupportedKinds(listener);
   judged.model.name = listener.name;
-  judged.model.key = ListenerKey(name, listener.name);
+  judged.model.key = ListenerKey(gatewayapi::NameOf(gateway.metadata), listener.name);
   judged.model.port = listener.port;
   judged.model.hostname = absl::AsciiStrToLower(listener.hostname.value_or(""));
   judged.model.http_routes = !judged.supported_kinds.empty();
   judged.model.namespaces = listener.allowed_routes.namespaces;
 
-  config::v1::Resource resource;
-  config::v1::Listener& message = *resource.mutable_listener();
-  message.set_name(Concat(name.ToString(), "/", listener.name));
-  message.set_port(listener.port);
-  message.set_protocol(listener.protocol == kHttps ? config::v1::Listener::HTTPS : config::v1::Listener::HTTP);
-  message.set_hostname(judged.model.hostname);
-
+  config::v1::Listener message = Describe(gateway, listener);
   const std::optional<Objection> refused = ObjectionToListener(context, index);
   std::vector<Objection> unresolved;
   if (auto objection = ObjectionToKinds(listener, index)) unresolved.push_back(*std::move(objection));
@@ -219,11 +231,21 @@ JudgedListener JudgeListener(const ListenerContext& context, size_t index) {
   const std::string not_programmed = WhyNotProgrammed(context, judged, refused, message);
   judged.programmed = not_programmed.empty();
   AddConditions(context, index, refused, unresolved, not_programmed, &judged);
-  if (served) {
-    judged.resource =
-        Seal(std::move(resource), judged.model.key, Concat("Gateway ", name.ToString()), gateway.metadata.generation);
-  }
+  if (served) judged.resource = SealListener(gateway, listener, std::move(message));
   return judged;
+}
+
+void CloseHostnames(const Gateway& gateway, const GatewayConflicts& conflicts, std::vector<JudgedListener>* listeners) {
+  for (size_t i = 0; i < listeners->size(); ++i) {
+    JudgedListener& closed = (*listeners)[i];
+    const Listener& listener = gateway.spec.listeners[i];
+    if (closed.accepted || !IsServedProtocol(listener.protocol) || !conflicts[i].reason.empty()) continue;
+    const bool would_fall = std::ranges::any_of(*listeners, [&](const JudgedListener& other) {
+      return other.model.serves && other.model.port == closed.model.port &&
+             HostnamesIntersect(other.model.hostname, closed.model.hostname);
+    });
+    if (would_fall) closed.resource = SealListener(gateway, listener, Describe(gateway, listener));
+  }
 }
 
 std::vector<NamespacedName> SecretsOf(const Gateway& gateway) {

@@ -34,7 +34,7 @@ struct JudgedListener {
   bool accepted = false;
   bool resolved = false;
   bool programmed = false;
-  ResourcePtr resource;  // null if it isn't accepted
+  ResourcePtr resource;  // null: nothing is configured, and the port isn't opened for it
 };
 
 // Why a listener isn't distinct from others.
@@ -65,6 +65,12 @@ struct ListenerContext {
 };
 
 JudgedListener JudgeListener(const ListenerContext& context, size_t index);
+
+// A listener that asks for what isn't supported (a filter, say) isn't accepted, but its hosts must not fall to a
+// listener of a wider hostname on the same port, which doesn't ask for it: there it is configured without routes and
+// certificates.
+void CloseHostnames(const gatewayapi::Gateway& gateway, const GatewayConflicts& conflicts,
+                    std::vector<JudgedListener>* listeners);
 
 // Secrets that the Gateway's listeners name, whether they are there or not.
 std::vector<gatewayapi::NamespacedName> SecretsOf(const gatewayapi::Gateway& gateway);
