@@ -13,16 +13,12 @@ import (
 )
 
 func TestVersion(t *testing.T) {
+	stdout, stderr, code := harness.RunCommand(t, 10*time.Second, "portreeve", "version")
+	if code != 0 || strings.TrimSpace(stdout) == "" {
+		t.Errorf("portreeve version: exit code %d, %q %q", code, stdout, stderr)
+	}
 	for _, name := range []string{"portreeve", "portreeve-controller", "portreeve-dataplane"} {
-		word := "--version"
-		if name == "portreeve" {
-			word = "version"
-		}
-		stdout, stderr, code := harness.RunCommand(t, 10*time.Second, name, word)
-		if code != 0 || strings.TrimSpace(stdout) == "" {
-			t.Errorf("%s %s: exit code %d, %q %q", name, word, code, stdout, stderr)
-		}
-		stdout, stderr, code = harness.RunCommand(t, 10*time.Second, name, "--help")
+		stdout, stderr, code := harness.RunCommand(t, 10*time.Second, name, "--help")
 		if code != 0 || !strings.Contains(stdout, "--") {
 			t.Errorf("%s --help: exit code %d, %q %q", name, code, stdout, stderr)
 		}

@@ -21,12 +21,13 @@ func TestRetryOnAReusedConnectionThatClosed(t *testing.T) {
 	client := w.dial()
 	for n := range 20 {
 		from := w.Stdout.Len()
-		response := exchange(t, client, harness.Request{Fields: harness.Fields{field("X-Id", fmt.Sprint(n))}})
+		target := fmt.Sprintf("/retry/%d", n)
+		response := exchange(t, client, harness.Request{Target: target, Fields: harness.Fields{field("X-Id", fmt.Sprint(n))}})
 		if string(response.Body) != fmt.Sprintf("id=%d", n) {
 			t.Fatalf("request %d: %v", n, response)
 		}
 		if n == 1 {
-			if line := w.logged(from, "status", "200"); line.Text("attempts") != "2" {
+			if line := w.logged(from, "path", target, "status", "200"); line.Text("attempts") != "2" {
 				t.Errorf("attempts: %v", line)
 			}
 		}

@@ -164,7 +164,7 @@ func (a Answer) judge(got *harness.Response, id string) error {
 // TestUnaskedBytesEndAnIdleConnection: what a backend sends while nobody asked is never an answer to the next request.
 func TestUnaskedBytesEndAnIdleConnection(t *testing.T) {
 	poison := make(chan struct{})
-	gone := make(chan bool, 1)
+	written, gone := make(chan struct{}), make(chan bool, 1)
 	first := true
 	report := &report{}
 	_, lanes := gatewayWithLanes(t, 1, report, harness.EchoID)
@@ -177,6 +177,7 @@ func TestUnaskedBytesEndAnIdleConnection(t *testing.T) {
 		first = false
 		<-poison
 		_ = x.WriteText("HTTP/1.1 200 OK\r\nX-Echo: evil\r\nContent-Length: 4\r\n\r\nevil")
+		close(written)
 		_, closed := x.Gone(5 * time.Second)
 		gone <- closed
 		x.Close()
@@ -191,12 +192,13 @@ func TestUnaskedBytesEndAnIdleConnection(t *testing.T) {
 		t.Fatalf("%v %v", response, err)
 	}
 	close(poison)
-	if !<-gone {
-		t.Errorf("the gateway keeps a connection on which bytes came that it didn't ask for")
-	}
+	<-written // On loopback they have arrived then.
 	response, err = client.Exchange(harness.Request{Host: host, Target: "/second", Fields: harness.Fields{{Name: "X-Id", Value: "2"}}})
 	if err != nil || response.Fields.Get("X-Echo") != "2" {
 		t.Errorf("%v %v", response, err)
+	}
+	if !<-gone {
+		t.Errorf("the gateway keeps a connection on which bytes came that it didn't ask for")
 	}
 }
 
