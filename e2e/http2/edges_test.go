@@ -185,8 +185,17 @@ func TestMaxRequestsAndAge(t *testing.T) {
 	}
 	aged := start(t, harness.Options{Limits: map[string]int{"max_connection_age_ms": 500}}, nil)
 	c = aged.dial(harness.H2Options{})
-	wantStatus(t, aged.do(c, nil, aged.fields("GET", "/")...), 200)
-	harness.WaitFor(t, 5*time.Second, "GOAWAY by age", func() (bool, string) { return c.Gone(), "" })
+	started := time.Now()
+	for !c.Gone() {
+		wantStatus(t, aged.do(c, nil, aged.fields("GET", "/")...), 200)
+		if time.Since(started) > harness.Scale(5*time.Second) {
+			t.Fatal("no GOAWAY by age")
+		}
+		time.Sleep(10 * time.Millisecond) // the pace of requests
+	}
+	if took := time.Since(started); took < 400*time.Millisecond {
+		t.Errorf("GOAWAY by age after %v, the limit is 500 ms", took)
+	}
 }
 
 func TestIdleTimeout(t *testing.T) {
