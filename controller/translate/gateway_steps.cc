@@ -83,7 +83,7 @@ void UpdateOutput(const JudgedGateway& gateway, GatewayOutput* output) {
     if (!own.contains(key)) output->resources.erase(key);
   }
   output->own = std::move(own);
-  output->status = nullptr;
+  output->stale = true;
 }
 
 }  // namespace

@@ -25,15 +25,17 @@ struct RouteEntry {
 // What goes to the data plane of one Gateway, and who put it there.
 struct GatewayOutput {
   ResourceMap resources;
-  std::set<std::string> own;                                // keys of its listeners and certificates
-  std::map<BackendName, size_t> backend_users;              // routes by backend
-  std::map<std::string, int32_t> attached;                  // routes by listener
-  std::shared_ptr<const gatewayapi::GatewayStatus> status;  // null: to be made
+  std::set<std::string> own;                // keys of its listeners and certificates
+  std::map<std::string, int32_t> attached;  // routes by listener
+  std::shared_ptr<const gatewayapi::GatewayStatus> status;
+  bool stale = true;  // `status` is to be made anew
 };
 
 struct BackendEntry {
-  ResourcePtr backend;
+  ResourcePtr backend;  // null: to be made
   ResourcePtr endpoints;
+  // How many routes send to it, by Gateway; 0: that Gateway's output must let go of it.
+  std::map<gatewayapi::NamespacedName, size_t> users;
 };
 
 struct ClassEntry {
@@ -55,13 +57,13 @@ struct Memo {
   Gateways gateways;
   std::map<gatewayapi::NamespacedName, GatewayOutput> outputs;  // by Gateway
   std::map<gatewayapi::NamespacedName, RouteEntry> routes;
-  std::map<BackendName, BackendEntry> backends;  // those that some output has
+  std::map<BackendName, BackendEntry> backends;
   RouteIndex routes_by_gateway;
   RouteIndex routes_by_service;
 
   // What the current translation has still to do.
   std::set<gatewayapi::NamespacedName> dirty_routes;
-  std::set<BackendName> dirty_backends;
+  std::set<BackendName> dirty_backends;  // their Service or its slices changed
   std::set<BackendName> moved_backends;  // used by other Gateways than before
 };
 

@@ -118,16 +118,13 @@ void Withdraw(const TranslatedRoute& before, const TranslatedRoute& after, Memo&
       if (!stays) output.resources.erase(rule->key());
     }
     for (const BackendName& backend : before.backends) {
-      if (--output.backend_users.at(backend) == 0) {
-        output.backend_users.erase(backend);
-        memo.moved_backends.insert(backend);
-      }
+      if (--memo.backends.at(backend).users.at(gateway) == 0) memo.moved_backends.insert(backend);
     }
   }
   for (const auto& [gateway, listener] : before.attached) {
     GatewayOutput& output = memo.outputs.at(gateway);
     if (--output.attached.at(listener) == 0) output.attached.erase(listener);
-    output.status = nullptr;
+    output.stale = true;
   }
 }
 
@@ -136,13 +133,13 @@ void Contribute(const TranslatedRoute& after, Memo& memo) {
     GatewayOutput& output = memo.outputs.at(gateway);
     for (const ResourcePtr& rule : rules) PutResource(&output.resources, rule);
     for (const BackendName& backend : after.backends) {
-      if (++output.backend_users[backend] == 1) memo.moved_backends.insert(backend);
+      if (++memo.backends[backend].users[gateway] == 1) memo.moved_backends.insert(backend);
     }
   }
   for (const auto& [gateway, listener] : after.attached) {
     GatewayOutput& output = memo.outputs.at(gateway);
     ++output.attached[listener];
-    output.status = nullptr;
+    output.stale = true;
   }
 }
 
@@ -168,22 +165,38 @@ void UpdateRoute(const ClusterState& state, const NamespacedName& name, Memo& me
     return;
   }
   entry.route = route->object;
-  entry.status = StatusOfRoute(**route, translated.parents);
+  KeepSame(StatusOfRoute(**route, translated.parents), &entry.status);
   translated.parents.clear();
   entry.translated = std::move(translated);
 }
 
-// Brings one backend's resources to the outputs that use it, and to no others.
-void PlaceBackend(const BackendName& name, const BackendEntry& entry, bool used, Memo& memo) {
-  for (auto& [gateway, output] : memo.outputs) {
-    if (used && output.backend_users.contains(name)) {
-      PutResource(&output.resources, entry.backend);
-      PutResource(&output.resources, entry.endpoints);
-    } else {
-      output.resources.erase(BackendKey(name));
-      output.resources.erase(EndpointsKey(name));
+// Brings one backend's resources to the outputs that use it, and takes them from those that no longer do.
+void PlaceBackend(const BackendName& name, BackendEntry* entry, Memo& memo) {
+  for (auto user = entry->users.begin(); user != entry->users.end();) {
+    auto output = memo.outputs.find(user->first);  // its Gateway may be gone
+    if (user->second > 0) {
+      PutResource(&output->second.resources, entry->backend);
+      PutResource(&output->second.resources, entry->endpoints);
+      ++user;
+      continue;
     }
+    if (output != memo.outputs.end()) {
+      output->second.resources.erase(BackendKey(name));
+      output->second.resources.erase(EndpointsKey(name));
+    }
+    user = entry->users.erase(user);
   }
+}
+
+void MakeEntry(const ClusterState& state, const BackendName& name, BackendEntry* entry, Memo& memo) {
+  // It is there: a route resolved it in this very state.
+  const Service& service = **state.Find<Service>(name.namespace_, name.service);
+  ResourcePtr backend = MakeBackend(name, service);
+  ResourcePtr endpoints = MakeEndpoints(name, service, state.SlicesOf(name.namespace_, name.service),
+                                        memo.options.allow_loopback_endpoints);
+  if (!SameResource(entry->backend, backend)) entry->backend = std::move(backend);
+  if (!SameResource(entry->endpoints, endpoints)) entry->endpoints = std::move(endpoints);
+  ++memo.work.endpoints;
 }
 
 }  // namespace
@@ -198,7 +211,7 @@ void FindDirty(const ClusterState& state, Memo& memo) {
       std::vector<RouteParentStatus> own;
       if (status != nullptr) own = OwnParents(**change.after, status->parents);
       entry->second.route = change.after->object;
-      entry->second.status = StatusOfRoute(**change.after, own);
+      KeepSame(StatusOfRoute(**change.after, own), &entry->second.status);
     } else {
       memo.dirty_routes.insert(name);
     }
@@ -228,25 +241,15 @@ void UpdateRoutes(const ClusterState& state, Memo& memo) {
 }
 
 void UpdateBackends(const ClusterState& state, Memo& memo) {
-  memo.dirty_backends.insert(memo.moved_backends.begin(), memo.moved_backends.end());
-  for (const BackendName& name : memo.dirty_backends) {
-    const bool used = std::ranges::any_of(
-        memo.outputs, [&](const auto& output) { return output.second.backend_users.contains(name); });
-    if (!used) {
-      PlaceBackend(name, {}, false, memo);
-      memo.backends.erase(name);
-      continue;
-    }
-    // A route resolved it in this very state.
-    const Service& service = **state.Find<Service>(name.namespace_, name.service);
-    BackendEntry made{MakeBackend(name, service),
-                      MakeEndpoints(name, service, state.SlicesOf(name.namespace_, name.service),
-                                    memo.options.allow_loopback_endpoints)};
-    ++memo.work.endpoints;
-    BackendEntry& entry = memo.backends[name];
-    if (!SameResource(entry.backend, made.backend)) entry.backend = std::move(made.backend);
-    if (!SameResource(entry.endpoints, made.endpoints)) entry.endpoints = std::move(made.endpoints);
-    PlaceBackend(name, entry, true, memo);
+  memo.moved_backends.insert(memo.dirty_backends.begin(), memo.dirty_backends.end());
+  for (const BackendName& name : memo.moved_backends) {
+    auto found = memo.backends.find(name);
+    if (found == memo.backends.end()) continue;
+    BackendEntry& entry = found->second;
+    const bool used = std::ranges::any_of(entry.users, [](const auto& user) { return user.second > 0; });
+    if (used && (entry.backend == nullptr || memo.dirty_backends.contains(name))) MakeEntry(state, name, &entry, memo);
+    PlaceBackend(name, &entry, memo);
+    if (!used) memo.backends.erase(found);
   }
   memo.dirty_backends.clear();
   memo.moved_backends.clear();

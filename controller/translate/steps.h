@@ -2,6 +2,9 @@
 // a translation from nothing would.
 #pragma once
 
+#include <memory>
+#include <utility>
+
 #include "controller/store/cluster_state.h"
 #include "controller/translate/memo.h"
 
@@ -25,6 +28,12 @@ void UpdateBackends(const store::ClusterState& state, Memo& memo);
 
 // 6. Everything, copied out.
 Translation Assemble(Memo& memo);
+
+// Takes what was made, or stays the pointer that it is if that is equal.
+template <typename T>
+void KeepSame(std::shared_ptr<const T> made, std::shared_ptr<const T>* kept) {
+  if (made == nullptr || *kept == nullptr || !(*made == **kept)) *kept = std::move(made);
+}
 
 // Puts a resource, or leaves the one that is there if it is the same.
 void PutResource(ResourceMap* resources, const ResourcePtr& resource);

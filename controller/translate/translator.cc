@@ -23,10 +23,14 @@ void AddClasses(const Memo& memo, std::vector<ObjectStatus>* statuses) {
 void AddGateways(Memo& memo, std::vector<ObjectStatus>* statuses) {
   for (const auto& [name, gateway] : memo.gateways) {
     GatewayOutput& output = memo.outputs[name];
-    if (output.status == nullptr) {
+    if (output.stale) {
       std::vector<int32_t> attached;
-      for (const JudgedListener& listener : gateway.listeners) attached.push_back(output.attached[listener.model.name]);
-      output.status = StatusOfGateway(gateway, attached);
+      for (const JudgedListener& listener : gateway.listeners) {
+        auto routes = output.attached.find(listener.model.name);
+        attached.push_back(routes == output.attached.end() ? 0 : routes->second);
+      }
+      KeepSame(StatusOfGateway(gateway, attached), &output.status);
+      output.stale = false;
     }
     ObjectStatus& status = statuses->emplace_back();
     status.key = {Kind::kGateway, name.namespace_, name.name};
