@@ -1,14 +1,10 @@
 #include "dataplane/codec/http1_server.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 
-#include "dataplane/codec/http1_body.h"
-#include "dataplane/codec/http1_connection.h"
-#include "dataplane/codec/http1_head_parser.h"
-#include "dataplane/codec/http1_serializer.h"
+#include "dataplane/codec/http1_server_connection.h"
 #include "dataplane/codec/message_checks.h"
 
 namespace portreeve::codec {
@@ -22,11 +18,9 @@ using net::IoStatus;
 
 namespace {
 
-// What is read after an answer to keep a connection, or to let the client read the answer before a reset reaches it.
-constexpr std::uint64_t kMaxDrainBytes = 64 * 1024;
+// What is read and dropped so that the client gets to read the answer before a reset reaches it.
 constexpr std::uint64_t kMaxLingerBytes = 1024 * 1024;
 constexpr std::chrono::seconds kMaxDrainTime{1};
-constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 // A tenth more or less than `age`, so that connections opened together don't end together.
 Clock::duration WithJitter(std::chrono::milliseconds age, const void* salt) {
@@ -38,88 +32,7 @@ Clock::duration WithJitter(std::chrono::milliseconds age, const void* salt) {
   return age - std::chrono::milliseconds(spread / 2) + std::chrono::milliseconds((mixed >> 32) % spread);
 }
 
-class Http1ServerConnection final : public Http1Server {
- public:
-  Http1ServerConnection(net::Transport& transport, const http::Limits& limits, std::string_view scheme,
-                        std::string_view early);
-
-  Awaitable<Failure> ReadHead(http::RequestHead& head, http::Arena& arena) override;
-  bool TryReadHead(http::RequestHead& head, http::Arena& arena, Failure& failure) override;
-  Awaitable<bool> Finish() override;
-  bool TryFinish() override;
-  void Drain() override;
-  bool idle() const override { return idle_; }
-
-  bool TryReadBody(BodyPiece& piece) override;
-  Awaitable<BodyPiece> ReadBody() override;
-  bool body_done() const override { return body_.done(); }
-  Awaitable<Failure> WriteInterim(const http::ResponseHead& head) override;
-  Awaitable<Failure> WriteHead(const http::ResponseHead& head, std::string_view body, bool end) override;
-  Awaitable<Failure> WriteBody(std::string_view body, bool end) override;
-  bool TryWriteHead(const http::ResponseHead& head, std::string_view body, bool end, Failure& failure) override;
-  bool TryWriteBody(std::string_view body, bool end, Failure& failure) override;
-  Awaitable<Failure> WriteTrailers(const http::HeaderList& trailers) override;
-  void Abort() override;
-  void CloseAfter() override { close_ = true; }
-  void Cancel() override { io_.transport().Cancel(); }
-  bool PeerGone() override { return io_.transport().PeerGone(); }
-  net::Transport* TakeTransport(std::string_view& early) override;
-
- private:
-  using BodyFraming = ResponseFraming::Body;
-
-  // One exchange's state; reset by BeginExchange.
-  struct Exchange {
-    bool head_read = false;
-    bool failed = false;
-    bool head_request = false;
-    bool http10 = false;
-    bool expects_continue = false;
-    bool continue_sent = false;
-    bool head_written = false;
-    bool answered = false;
-    // What was told the client, or will happen anyway.
-    bool closing = false;
-    bool upgraded = false;
-    // The write in progress is the last one of the answer.
-    bool ending = false;
-    BodyFraming body = BodyFraming::kNone;
-    std::uint64_t body_left = 0;
-  };
-
-  void BeginExchange();
-  Failure RefuseHead(Reason reason, http::RequestHead& head);
-  Failure HeadWaitFailed(IoStatus status);
-  std::optional<Failure> FillHead();
-  Clock::time_point HeadDeadline();
-
-  bool MustClose(bool end) const;
-  ResponseFraming ChooseFraming(const http::ResponseHead& head, std::string_view body, bool end) const;
-  bool SendBodyPart(HeadBuffer& buffer, std::string_view body, bool end, Failure& failure);
-  bool Settle(IoStatus status, Failure& failure);
-  Failure BreakAnswer();
-  Awaitable<Failure> FlushPending();
-
-  Awaitable<void> DrainBody();
-  Awaitable<void> Linger();
-
-  Http1Connection io_;
-  const http::Limits& limits_;
-  const std::string_view scheme_;
-  std::string_view early_;
-  Http1HeadParser parser_;
-  Http1Body body_;
-  BodyPace pace_;
-  Exchange now_;
-  std::uint64_t requests_ = 0;
-  Clock::time_point end_of_age_;
-  // Of the request that is being read, when its first byte has come.
-  Clock::time_point head_deadline_ = Clock::time_point::max();
-  Clock::time_point idle_since_;
-  bool idle_ = false;
-  bool draining_ = false;
-  bool close_ = false;
-};
+}  // namespace
 
 Http1ServerConnection::Http1ServerConnection(net::Transport& transport, const http::Limits& limits,
                                              std::string_view scheme, std::string_view early)
@@ -285,175 +198,6 @@ Awaitable<BodyPiece> Http1ServerConnection::ReadBody() {
   co_return piece;
 }
 
-Awaitable<Failure> Http1ServerConnection::WriteInterim(const http::ResponseHead& head) {
-  Failure failure;
-  if (now_.http10 || now_.head_written) co_return failure;
-  HeadBuffer& buffer = ThreadHeadBuffer();
-  buffer.Clear();
-  if (head.status < 100 || head.status >= 200 || head.status == 101 || !SerializeResponse(head, {}, buffer)) {
-    failure = {Reason::kInternal, Phase::kHeadReceived};
-    co_return failure;
-  }
-  if (head.status == 100) now_.continue_sent = true;
-  if (Settle(io_.Write(buffer.text(), {}, {}), failure)) co_return failure;
-  co_return co_await FlushPending();
-}
-
-bool Http1ServerConnection::MustClose(bool end) const {
-  if (now_.closing || now_.failed || close_ || draining_) return true;
-  if (requests_ >= limits_.max_requests_per_connection || Clock::now() >= end_of_age_) return true;
-  // The client may or may not send the body that nobody asked for.
-  if (now_.expects_continue && !now_.continue_sent && body_.untouched()) return true;
-  return end && body_.LongerThan(kMaxDrainBytes);
-}
-
-ResponseFraming Http1ServerConnection::ChooseFraming(const http::ResponseHead& head, std::string_view body,
-                                                     bool end) const {
-  ResponseFraming framing;
-  framing.close = MustClose(end);
-  const bool bodiless = now_.head_request || head.status == 304;
-  if (head.status == 101 || head.status == 204) return framing;
-  if (bodiless) {
-    if (head.has_content_length || head.framing == http::Framing::kLength) {
-      framing.body = BodyFraming::kLength;
-      framing.length = head.content_length;
-    }
-    return framing;
-  }
-  switch (head.framing) {
-    case http::Framing::kLength:
-      framing.body = BodyFraming::kLength;
-      framing.length = head.content_length;
-      break;
-    case http::Framing::kNone:
-      if (end) {
-        framing.body = BodyFraming::kLength;
-        framing.length = body.size();
-        break;
-      }
-      [[fallthrough]];
-    case http::Framing::kChunked:
-    case http::Framing::kUntilClose:
-      framing.body = now_.http10 ? BodyFraming::kUntilClose : BodyFraming::kChunked;
-      break;
-  }
-  if (framing.body == BodyFraming::kUntilClose) framing.close = true;
-  return framing;
-}
-
-bool Http1ServerConnection::TryWriteHead(const http::ResponseHead& head, std::string_view body, bool end,
-                                         Failure& failure) {
-  if (io_.write_pending()) return Settle(io_.ContinueWrite(), failure);
-  HeadBuffer& buffer = ThreadHeadBuffer();
-  buffer.Clear();
-  const ResponseFraming framing = ChooseFraming(head, body, end);
-  const bool final = head.status >= 200 || head.status == 101;
-  if (now_.head_written || !final || !SerializeResponse(head, framing, buffer)) {
-    failure = {Reason::kInternal, Phase::kHeadReceived};
-    return true;
-  }
-  now_.head_written = true;
-  now_.closing = framing.close;
-  now_.upgraded = head.status == 101;
-  const bool bodiless = now_.head_request || head.status == 304 || head.status == 204 || head.status == 101;
-  now_.body = bodiless ? BodyFraming::kNone : framing.body;
-  now_.body_left = framing.length;
-  return SendBodyPart(buffer, body, end, failure);
-}
-
-bool Http1ServerConnection::TryWriteBody(std::string_view body, bool end, Failure& failure) {
-  if (io_.write_pending()) return Settle(io_.ContinueWrite(), failure);
-  if (!now_.head_written || now_.answered) {
-    // After an answer without a body (HEAD) its pieces are dropped.
-    const bool dropped = now_.answered && now_.body == BodyFraming::kNone;
-    failure = dropped ? Failure{} : Failure{Reason::kInternal, Phase::kBody};
-    return true;
-  }
-  HeadBuffer& buffer = ThreadHeadBuffer();
-  buffer.Clear();
-  return SendBodyPart(buffer, body, end, failure);
-}
-
-// Frames `body` behind what stands in the buffer, and writes both.
-bool Http1ServerConnection::SendBodyPart(HeadBuffer& buffer, std::string_view body, bool end, Failure& failure) {
-  std::string_view tail;
-  switch (now_.body) {
-    case BodyFraming::kNone:
-      body = {};
-      break;
-    case BodyFraming::kLength:
-      if (body.size() > now_.body_left || (end && body.size() < now_.body_left)) {
-        failure = BreakAnswer();
-        return true;
-      }
-      now_.body_left -= body.size();
-      break;
-    case BodyFraming::kChunked:
-      if (!body.empty()) {
-        buffer.AppendHex(body.size());
-        buffer.Append("\r\n");
-        tail = end ? std::string_view("\r\n0\r\n\r\n") : std::string_view("\r\n");
-      } else if (end) {
-        tail = kLastChunk;
-      }
-      break;
-    case BodyFraming::kUntilClose:
-      break;
-  }
-  now_.ending = end;
-  return Settle(io_.Write(buffer.text(), body, tail), failure);
-}
-
-// Body and Content-Length don't agree: the client must see that it isn't whole.
-Failure Http1ServerConnection::BreakAnswer() {
-  Abort();
-  return {Reason::kInternal, Phase::kBody};
-}
-
-bool Http1ServerConnection::Settle(IoStatus status, Failure& failure) {
-  if (status == IoStatus::kWouldBlock) return false;
-  failure = {};
-  if (status == IoStatus::kOk) {
-    if (now_.ending) now_.answered = true;
-  } else {
-    now_.failed = true;
-    failure = {status == IoStatus::kTimeout ? Reason::kClientStalled : Reason::kClientClosed, Phase::kBody};
-  }
-  return true;
-}
-
-Awaitable<Failure> Http1ServerConnection::FlushPending() {
-  Failure failure;
-  while (true) {
-    io_.BeginWrite(Clock::now() + std::chrono::milliseconds(limits_.body_idle_timeout_ms));
-    const IoStatus status = co_await io_.transport().WaitWritable();
-    io_.EndWrite();
-    if (Settle(status == IoStatus::kOk ? io_.ContinueWrite() : status, failure)) co_return failure;
-  }
-}
-
-Awaitable<Failure> Http1ServerConnection::WriteHead(const http::ResponseHead& head, std::string_view body, bool end) {
-  Failure failure;
-  if (TryWriteHead(head, body, end, failure)) co_return failure;
-  co_return co_await FlushPending();
-}
-
-Awaitable<Failure> Http1ServerConnection::WriteBody(std::string_view body, bool end) {
-  Failure failure;
-  if (TryWriteBody(body, end, failure)) co_return failure;
-  co_return co_await FlushPending();
-}
-
-Awaitable<Failure> Http1ServerConnection::WriteTrailers(const http::HeaderList& /*trailers*/) {
-  return WriteBody({}, true);
-}
-
-void Http1ServerConnection::Abort() {
-  now_.failed = true;
-  // A body that ends with the connection would look whole after an orderly close.
-  io_.transport().Close(now_.head_written && now_.body == BodyFraming::kUntilClose);
-}
-
 bool Http1ServerConnection::TryFinish() {
   return now_.answered && !now_.closing && !now_.failed && !now_.upgraded && !close_ && body_.done();
 }
@@ -518,8 +262,6 @@ net::Transport* Http1ServerConnection::TakeTransport(std::string_view& early) {
   io_.ClearDeadlines();
   return &io_.transport();
 }
-
-}  // namespace
 
 std::unique_ptr<Http1Server> Http1Server::Create(net::Transport& transport, const http::Limits& limits,
                                                  std::string_view scheme, std::string_view early) {
