@@ -22,7 +22,8 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Create(std::string_vie
   if (colon == std::string_view::npos || !absl::SimpleAtoi(std::string(address.substr(colon + 1)), &port) || port < 0 ||
       port > 65535) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--admin: \"", std::string(address), "\" is no ADDRESS:PORT; write 127.0.0.1:9901, or port 0 for any free one"));
+        absl::StrCat("--admin: \"", std::string(address),
+                     "\" is no ADDRESS:PORT; write 127.0.0.1:9901, or port 0 for any free one"));
   }
   std::string host(address.substr(0, colon));
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
@@ -68,6 +69,8 @@ void AdminServer::Start() {
   while (!state_->server.is_running()) std::this_thread::yield();
 }
 
-int AdminServer::port() const { return state_->port; }
+int AdminServer::port() const {
+  return state_->port;
+}
 
 }  // namespace portreeve

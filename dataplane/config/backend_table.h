@@ -1,9 +1,9 @@
 // The backends in force, with their endpoints, under numbers that stay.
 #pragma once
 
-#include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
+#include <absl/container/inlined_vector.h>
 
 #include <cstdint>
 #include <memory>
@@ -16,7 +16,8 @@
 
 namespace portreeve::config {
 
-// Endpoints need not be there: a backend without them has none that is ready.
+// Endpoints need not be there: a backend without them has none that is ready. There are thousands of both, so nothing
+// is kept twice that needn't be.
 class BackendTable {
  public:
   void PutBackend(const std::string& key, CompiledBackend backend);
@@ -36,22 +37,27 @@ class BackendTable {
   const std::vector<std::shared_ptr<const upstream::Backend>>& Build();
 
  private:
-  struct Entry {
-    CompiledBackend compiled;
-    std::uint32_t index = 0;
+  struct EndpointsEntry {
+    // Null: only users are known.
+    std::unique_ptr<const CompiledEndpoints> endpoints;
+    // Indexes of the backends that name them.
+    absl::InlinedVector<std::uint32_t, 2> users;
   };
 
-  void Unlink(const std::string& key, const Entry& entry);
+  void Link(std::uint32_t backend, const std::string& endpoints);
+  void Unlink(std::uint32_t backend);
+  void ChangeEndpoints(const std::string& key, std::unique_ptr<const CompiledEndpoints> endpoints);
 
-  absl::flat_hash_map<std::string, Entry> backends_;
-  absl::flat_hash_map<std::string, CompiledEndpoints> endpoints_;
-  // Keys of backends by key of endpoints.
-  absl::flat_hash_map<std::string, absl::btree_set<std::string>> users_;
   StableIndexes indexes_;
-  absl::flat_hash_set<std::string> touched_;
+  absl::flat_hash_map<std::string, EndpointsEntry> endpoints_;
+  // By index. `built_` has the endpoints of the last Build.
+  std::vector<std::string> endpoints_of_;
+  std::vector<std::shared_ptr<const upstream::Backend>> built_;
+  // Changed, and not built yet.
+  absl::flat_hash_map<std::uint32_t, CompiledBackend> changed_;
+  absl::flat_hash_set<std::uint32_t> touched_;
   absl::flat_hash_set<std::string> appeared_;
   absl::flat_hash_set<std::string> vanished_;
-  std::vector<std::shared_ptr<const upstream::Backend>> built_;
 };
 
 }  // namespace portreeve::config

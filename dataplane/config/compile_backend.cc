@@ -81,4 +81,14 @@ std::shared_ptr<const upstream::Backend> MakeBackend(const CompiledBackend& back
   return made;
 }
 
+std::shared_ptr<const upstream::Backend> WithEndpoints(const upstream::Backend& backend,
+                                                       const CompiledEndpoints* endpoints) {
+  auto made = std::make_shared<upstream::Backend>();
+  made->name = backend.name;
+  made->balancing = backend.balancing;
+  made->connect_timeout = backend.connect_timeout;
+  if (endpoints != nullptr) made->endpoints = *endpoints;
+  return made;
+}
+
 }  // namespace portreeve::config

@@ -35,4 +35,8 @@ absl::StatusOr<CompiledEndpoints> CompileEndpoints(const v1::Endpoints& endpoint
 std::shared_ptr<const upstream::Backend> MakeBackend(const CompiledBackend& backend,
                                                      const CompiledEndpoints* endpoints);
 
+// The same with other endpoints.
+std::shared_ptr<const upstream::Backend> WithEndpoints(const upstream::Backend& backend,
+                                                       const CompiledEndpoints* endpoints);
+
 }  // namespace portreeve::config

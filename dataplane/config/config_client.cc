@@ -1,6 +1,7 @@
 #include "dataplane/config/config_client.h"
 
 #include <absl/strings/str_format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,6 +47,13 @@ class Backoff {
   std::minstd_rand random_{std::random_device{}()};
 };
 
+// A first delta passes through several times its size of memory that is needed no more; without this it stays with the
+// process for good.
+constexpr int kLargeDelta = 1000;
+void GiveMemoryBack() {
+  malloc_trim(0);
+}
+
 std::string NewInstance() {
   char host[256] = "";
   gethostname(host, sizeof(host) - 1);
@@ -81,6 +89,10 @@ struct ConfigClient::Session {
   void RetryListeners(ControllerStream* stream, const v1::Verdict* last);
   void FillIn(v1::Verdict& verdict) const;
   void Publish();
+  bool Stopping() const {
+    std::lock_guard lock(bell->mutex);
+    return bell->stopping;
+  }
   // False: stop. `until` may come first.
   bool Wait(const ControllerStream* stream, Clock::time_point until);
 
@@ -111,7 +123,7 @@ struct ConfigClient::Session {
 
 void ConfigClient::Session::Run() {
   LoadLastGood();
-  while (Wait(nullptr, Clock::time_point::min())) {
+  while (!Stopping()) {
     if (Converse()) connect_backoff.Reset();
     connected = false;
     const Clock::time_point next = Clock::now() + connect_backoff.Next();
@@ -131,7 +143,7 @@ void ConfigClient::Session::LoadLastGood() {
     return;
   }
   CompileResult result = compiler.Apply(**delta);
-  store.Update(result.in_force, result.gone, compiler.snapshot(), compiler.epoch(), false);
+  store.Update(std::move(result.in_force), result.gone, compiler.snapshot(), compiler.epoch(), false);
   refused = std::move(result.refused);
   log::Info("serving the last good configuration until the controller is heard",
             {{"snapshot", compiler.snapshot()}, {"resources", (*delta)->changed_size()}, {"refused", refused.size()}});
@@ -155,24 +167,27 @@ bool ConfigClient::Session::Converse() {
 
   v1::Verdict last;
   bool heard = false;
+  bool large = false;
   while (Wait(&stream, retry_listeners)) {
-    if (const std::unique_ptr<v1::Delta> delta = stream.TakeDelta()) {
+    if (const auto delta = stream.TakeDelta()) {
       if (!std::exchange(heard, true)) log::Info("following the controller", {{"controller", options.controller}});
       connected = true;
       last = Take(*delta);
       *message.mutable_verdict() = last;
       stream.Send(message);
       stream.Next();
+      large = delta->changed_size() >= kLargeDelta;
       if (last.result() == v1::Verdict::STALE_EPOCH) break;
     } else if (stream.closed()) {
       // Once for each time that it goes, not for each try.
       if (heard || !reported_unreachable) {
-        log::Warning("no controller; what runs goes on, and it is looked for again",
+        log::Warning("the controller can't be followed; what runs goes on, and it is tried again",
                      {{"controller", options.controller}, {"reason", stream.error()}});
       }
       reported_unreachable = true;
       break;
     }
+    if (std::exchange(large, false)) GiveMemoryBack();
     RetryListeners(&stream, &last);
   }
   if (heard) reported_unreachable = false;
@@ -204,7 +219,7 @@ v1::Verdict ConfigClient::Session::Take(const v1::Delta& delta) {
   } else {
     Publish();
   }
-  store.Update(result.in_force, result.gone, compiler.snapshot(), compiler.epoch(), true);
+  store.Update(std::move(result.in_force), result.gone, compiler.snapshot(), compiler.epoch(), true);
   verdict.set_result(v1::Verdict::INSTALLED);
   FillIn(verdict);
   return verdict;

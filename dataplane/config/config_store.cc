@@ -152,13 +152,13 @@ absl::StatusOr<std::unique_ptr<v1::Delta>> ConfigStore::Load() const {
   return delta;
 }
 
-void ConfigStore::Update(const std::vector<std::pair<std::string, std::string>>& in_force,
+void ConfigStore::Update(std::vector<std::pair<std::string, std::string>> in_force,
                          const std::vector<std::string>& gone, std::string snapshot, std::uint64_t epoch,
                          bool persist) {
   std::lock_guard lock(mutex_);
   for (const std::string& key : gone) content_.resources.erase(key);
-  for (const auto& [key, bytes] : in_force) {
-    content_.resources.insert_or_assign(key, std::make_shared<const std::string>(bytes));
+  for (auto& [key, bytes] : in_force) {
+    content_.resources.insert_or_assign(std::move(key), std::make_shared<const std::string>(std::move(bytes)));
   }
   content_.snapshot = std::move(snapshot);
   content_.epoch = epoch;

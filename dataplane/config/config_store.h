@@ -46,7 +46,7 @@ class ConfigStore {
 
   // Puts and removes resources (serialised, by key), under the snapshot and epoch that they now make. `persist` false:
   // they come from the file.
-  void Update(const std::vector<std::pair<std::string, std::string>>& in_force, const std::vector<std::string>& gone,
+  void Update(std::vector<std::pair<std::string, std::string>> in_force, const std::vector<std::string>& gone,
               std::string snapshot, std::uint64_t epoch, bool persist);
 
   // Serialised v1::Resource by key.

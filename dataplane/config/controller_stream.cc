@@ -1,5 +1,6 @@
 #include "dataplane/config/controller_stream.h"
 
+#include <google/protobuf/arena.h>
 #include <grpc/support/log.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
@@ -41,6 +42,12 @@ std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
+// A first delta has thousands of resources: they come and go as one.
+std::shared_ptr<v1::Delta> NewDelta() {
+  const auto arena = std::make_shared<google::protobuf::Arena>();
+  return {arena, google::protobuf::Arena::CreateMessage<v1::Delta>(arena.get())};
+}
+
 }  // namespace
 
 // Keeps itself alive until gRPC is done with it. A hold lets the other thread start reads and writes.
@@ -51,7 +58,7 @@ class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlan
 
   void Start(std::shared_ptr<Call> self) {
     self_ = std::move(self);
-    incoming_ = std::make_unique<v1::Delta>();
+    incoming_ = NewDelta();
     stub_->async()->Stream(&context_, this);
     AddHold();
     StartRead(incoming_.get());
@@ -68,13 +75,13 @@ class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlan
   void Next() {
     std::lock_guard lock(mutex_);
     if (broken_) return;
-    incoming_ = std::make_unique<v1::Delta>();
+    incoming_ = NewDelta();
     StartRead(incoming_.get());
   }
 
-  std::unique_ptr<v1::Delta> TakeDelta() {
+  std::shared_ptr<const v1::Delta> TakeDelta() {
     std::lock_guard lock(mutex_);
-    return std::exchange(has_delta_, false) ? std::move(incoming_) : nullptr;
+    return std::exchange(has_delta_, false) ? std::exchange(incoming_, nullptr) : nullptr;
   }
 
   // What was read before the end still counts.
@@ -138,7 +145,7 @@ class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlan
 
   mutable std::mutex mutex_;
   std::condition_variable ended_;
-  std::unique_ptr<v1::Delta> incoming_;
+  std::shared_ptr<v1::Delta> incoming_;
   bool has_delta_ = false;
   // The front one is being sent.
   std::deque<v1::DataPlaneMessage> outgoing_;
@@ -165,7 +172,7 @@ bool ControllerStream::HasEvent() const {
   return call_->HasEvent();
 }
 
-std::unique_ptr<v1::Delta> ControllerStream::TakeDelta() {
+std::shared_ptr<const v1::Delta> ControllerStream::TakeDelta() {
   return call_->TakeDelta();
 }
 

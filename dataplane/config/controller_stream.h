@@ -28,7 +28,7 @@ class ControllerStream {
   // A delta is there, or the stream has ended.
   bool HasEvent() const;
   // The delta that is there; null if there is none. The next one is read after Next.
-  std::unique_ptr<v1::Delta> TakeDelta();
+  std::shared_ptr<const v1::Delta> TakeDelta();
   void Next();
   bool closed() const;
   // Why it ended, in gRPC's words.

@@ -1,19 +1,22 @@
 #include "dataplane/config/route_index.h"
 
-#include <memory>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace portreeve::config {
 
 void RouteIndex::Put(const std::string& key, CompiledRule rule) {
   Remove(key);
-  for (const CompiledAttachment& attachment : rule.attachments) {
+  const CompiledRule& kept = rules_.insert_or_assign(key, std::move(rule)).first->second;
+  for (const CompiledAttachment& attachment : kept.attachments) {
     ListenerRoutes& routes = listeners_[attachment.listener];
-    for (const std::string& hostname : attachment.hostnames) routes.hosts[hostname].insert(key);
+    for (const std::string& hostname : attachment.hostnames) routes.hosts[hostname].insert(&kept);
   }
-  Touch(rule);
-  rules_.insert_or_assign(key, std::move(rule));
+  Touch(kept);
 }
 
 void RouteIndex::Remove(const std::string& key) {
@@ -21,7 +24,7 @@ void RouteIndex::Remove(const std::string& key) {
   if (found == rules_.end()) return;
   for (const CompiledAttachment& attachment : found->second.attachments) {
     ListenerRoutes& routes = listeners_[attachment.listener];
-    for (const std::string& hostname : attachment.hostnames) routes.hosts[hostname].erase(key);
+    for (const std::string& hostname : attachment.hostnames) routes.hosts[hostname].erase(&found->second);
   }
   Touch(found->second);
   rules_.erase(found);
@@ -79,13 +82,12 @@ void RouteIndex::Touch(const CompiledRule& rule) {
   }
 }
 
-std::shared_ptr<const route::HostRoutes> RouteIndex::Build(const absl::btree_set<std::string>& keys) const {
+std::shared_ptr<const route::HostRoutes> RouteIndex::Build(const Rules& rules) {
   std::vector<route::RouteEntry> entries;
-  entries.reserve(keys.size());
-  for (const std::string& key : keys) {
-    const CompiledRule& rule = rules_.at(key);
-    for (std::size_t i = 0; i < rule.matches.size(); ++i) {
-      entries.push_back({rule.matches[i], rule.order, rule.rule});
+  entries.reserve(rules.size());
+  for (const CompiledRule* rule : rules) {
+    for (std::size_t i = 0; i < rule->matches.size(); ++i) {
+      entries.push_back({rule->matches[i], rule->order, rule->rule});
       entries.back().order.match_index = static_cast<std::uint32_t>(i);
     }
   }

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <absl/container/btree_map.h>
-#include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
+#include <absl/container/node_hash_map.h>
 
+#include <memory>
 #include <string>
-#include <vector>
 
 #include "dataplane/config/compile_rule.h"
 #include "dataplane/route/route_table.h"
@@ -36,17 +36,19 @@ class RouteIndex {
   std::shared_ptr<const route::RouteTable> TableOf(const std::string& listener) const;
 
  private:
+  // In no order: HostRoutes sorts.
+  using Rules = absl::flat_hash_set<const CompiledRule*>;
   struct ListenerRoutes {
-    // Keys of the rules by hostname.
-    absl::flat_hash_map<std::string, absl::btree_set<std::string>> hosts;
+    absl::flat_hash_map<std::string, Rules> hosts;
     absl::flat_hash_set<std::string> touched;
     std::shared_ptr<const route::RouteTable> table;
   };
 
   void Touch(const CompiledRule& rule);
-  std::shared_ptr<const route::HostRoutes> Build(const absl::btree_set<std::string>& keys) const;
+  static std::shared_ptr<const route::HostRoutes> Build(const Rules& rules);
 
-  absl::flat_hash_map<std::string, CompiledRule> rules_;
+  // Nodes, since hosts point to them.
+  absl::node_hash_map<std::string, CompiledRule> rules_;
   absl::btree_map<std::string, ListenerRoutes> listeners_;
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ class StableIndexes {
     }
     by_name_.emplace(name, index);
     return index;
+  }
+
+  std::optional<std::uint32_t> Find(const std::string& name) const {
+    const auto known = by_name_.find(name);
+    return known == by_name_.end() ? std::nullopt : std::optional(known->second);
   }
 
   void GiveBack(const std::string& name) {

@@ -11,9 +11,9 @@ namespace portreeve::http {
 
 // The path as matched, authorised and forwarded (RFC 3986 sections 5.2.4 and 6.2.2): dot segments removed ("%2e" too),
 // escapes of unreserved characters decoded once, hexadecimal digits in upper case. "%2F" and "%5C" stay as they are;
-// "//" stays. Refused (nullopt): no "/" at the start, invalid escapes, control characters (escaped ones too: "%00", "%0A"), bytes above 0x7E,
-// and \ # < > " { } ^ ` | and blanks. A ".." that would leave the root is dropped at the root.
-// Returns `path` itself when it is normal already, else a copy in the arena.
+// "//" stays. Refused (nullopt): no "/" at the start, invalid escapes, control characters (escaped ones too: "%00",
+// "%0A"), bytes above 0x7E, and \ # < > " { } ^ ` | and blanks. A ".." that would leave the root is dropped at the
+// root. Returns `path` itself when it is normal already, else a copy in the arena.
 std::optional<std::string_view> NormalizePath(std::string_view path, Arena& arena);
 
 // Whether a query may be forwarded: visible ASCII without " # < > \ ^ ` { | } ... as for paths; escapes must be valid.

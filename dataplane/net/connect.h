@@ -13,8 +13,8 @@ struct ConnectResult {
   IoStatus status = IoStatus::kError;
 };
 
-// Connects over TCP, without delay of small writes. kTimeout when `deadline` passed; kError: refused, unreachable, or no
-// descriptor left. The deadline is cleared on success.
+// Connects over TCP, without delay of small writes. kTimeout when `deadline` passed; kError: refused, unreachable, or
+// no descriptor left. The deadline is cleared on success.
 Awaitable<ConnectResult> Connect(Poller& poller, DeadlineWheel& wheel, Tcp::endpoint address,
                                  Clock::time_point deadline);
 

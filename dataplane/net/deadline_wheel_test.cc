@@ -23,7 +23,9 @@ class Recorder final : public Deadline {
   std::function<void()> then_;
 };
 
-constexpr std::chrono::milliseconds Ms(int value) { return std::chrono::milliseconds(value); }
+constexpr std::chrono::milliseconds Ms(int value) {
+  return std::chrono::milliseconds(value);
+}
 
 }  // namespace
 

@@ -20,7 +20,9 @@ constexpr int kBacklog = 4096;
 // Per wake-up, so that one port can't starve the connections that are open.
 constexpr int kAcceptsPerEvent = 64;
 
-int OpenReserve() { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
+int OpenReserve() {
+  return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
 
 // A bound descriptor, or -1 with errno.
 int Bind(std::uint16_t port, bool reuse_port) {
@@ -64,9 +66,10 @@ absl::StatusOr<int> OpenListenSocket(std::uint16_t port) {
           absl::StrCat("port ", port, " is in use by another process; stop it or choose another port"));
     }
     if (error == EACCES) {
-      return absl::PermissionDeniedError(absl::StrCat(
-          "port ", port, " may not be bound by this user; choose a port above 1023, or allow it with the sysctl "
-          "net.ipv4.ip_unprivileged_port_start"));
+      return absl::PermissionDeniedError(
+          absl::StrCat("port ", port,
+                       " may not be bound by this user; choose a port above 1023, or allow it with the sysctl "
+                       "net.ipv4.ip_unprivileged_port_start"));
     }
     return absl::UnavailableError(absl::StrCat("port ", port, " can't be opened: ", std::strerror(error)));
   }
@@ -114,9 +117,13 @@ void ListenSocket::Close() {
   fd_ = -1;
 }
 
-void ListenSocket::OnEvents(std::uint32_t) { AcceptAll(); }
+void ListenSocket::OnEvents(std::uint32_t) {
+  AcceptAll();
+}
 
-void ListenSocket::OnDeadline() { AcceptAll(); }
+void ListenSocket::OnDeadline() {
+  AcceptAll();
+}
 
 void ListenSocket::AcceptAll() {
   for (int i = 0; i < kAcceptsPerEvent; ++i) {

@@ -41,7 +41,9 @@ PolledSocket::PolledSocket(Poller& poller, DeadlineWheel& wheel, int fd) : Deadl
   if (getpeername(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0) peer_address_ = AddressText(address);
 }
 
-PolledSocket::~PolledSocket() { Close(false); }
+PolledSocket::~PolledSocket() {
+  Close(false);
+}
 
 IoResult PolledSocket::TryRead(char* data, std::size_t size) {
   if (fd_ < 0) return {IoStatus::kError, 0};

@@ -30,12 +30,11 @@ struct Pair {
   }
   // Runs the coroutine to its end.
   void Run(Awaitable<void> work) {
-    boost::asio::co_spawn(
-        context.get_executor(), std::move(work), [this](std::exception_ptr error) {
-          if (error) std::rethrow_exception(error);
-          poller.Stop();
-          context.stop();
-        });
+    boost::asio::co_spawn(context.get_executor(), std::move(work), [this](std::exception_ptr error) {
+      if (error) std::rethrow_exception(error);
+      poller.Stop();
+      context.stop();
+    });
     context.run();
   }
 
@@ -46,7 +45,9 @@ struct Pair {
   std::unique_ptr<PolledSocket> right;
 };
 
-iovec Part(std::string& text) { return {text.data(), text.size()}; }
+iovec Part(std::string& text) {
+  return {text.data(), text.size()};
+}
 
 Awaitable<void> Sender(PolledSocket& socket, std::string text) {
   const iovec part = Part(text);

@@ -24,10 +24,9 @@ int Checked(int fd, const char* what) {
 
 }  // namespace
 
-Poller::Poller(boost::asio::io_context& context)
+Poller::Poller()
     : epoll_fd_(Checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-      event_fd_(Checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
-      descriptor_(context.get_executor(), epoll_fd_) {
+      event_fd_(Checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = nullptr;
@@ -35,8 +34,13 @@ Poller::Poller(boost::asio::io_context& context)
   fetched_.reserve(kBatch);
 }
 
+Poller::Poller(boost::asio::io_context& context) : Poller() {
+  nested_.emplace(context.get_executor(), epoll_fd_);
+}
+
 Poller::~Poller() {
-  close(event_fd_);  // the descriptor closes epoll_fd_
+  close(event_fd_);
+  if (!nested_) close(epoll_fd_);  // else the descriptor does
 }
 
 bool Poller::Add(int fd, Pollable& pollable, std::uint32_t events) {
@@ -72,21 +76,20 @@ void Poller::Start() {
 
 void Poller::Stop() {
   stopped_ = true;
-  descriptor_.cancel();
+  nested_->cancel();
 }
 
 void Poller::WaitForEvents() {
-  descriptor_.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                         [this](const boost::system::error_code& error) {
-                           if (error || stopped_) return;
-                           DispatchEvents();
-                           if (!stopped_) WaitForEvents();
-                         });
+  nested_->async_wait(boost::asio::posix::descriptor_base::wait_read, [this](const boost::system::error_code& error) {
+    if (error || stopped_) return;
+    Wait(0);
+    if (!stopped_) WaitForEvents();
+  });
 }
 
-void Poller::DispatchEvents() {
+void Poller::Wait(int timeout_ms) {
   std::array<epoll_event, kBatch> events;
-  const int count = epoll_wait(epoll_fd_, events.data(), kBatch, 0);
+  const int count = epoll_wait(epoll_fd_, events.data(), kBatch, timeout_ms);
   fetched_.clear();
   for (int i = 0; i < count; ++i) {
     fetched_.push_back({static_cast<Pollable*>(events[static_cast<std::size_t>(i)].data.ptr),

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "dataplane/net/executor.h"
@@ -19,10 +20,14 @@ class Pollable {
   virtual void OnEvents(std::uint32_t events) = 0;
 };
 
-// An epoll of our own, nested in Asio's: Asio re-arms its epoll for every wait, which is two system calls a request more
-// than need be (docs/design/0002-poller.md). One per worker, and for its thread only, but for Post.
+// An epoll of our own: Asio re-arms its epoll for every wait, which is two system calls a request more than need be
+// (docs/design/0002-poller.md). One per worker, and for its thread only, but for Post.
 class Poller {
  public:
+  // Whoever made it calls Wait in a loop.
+  Poller();
+  // Nested in the epoll of an io_context, whose run then serves everything between Start and Stop: for programs that
+  // have a loop already.
   explicit Poller(boost::asio::io_context& context);
   ~Poller();
   Poller(const Poller&) = delete;
@@ -36,18 +41,20 @@ class Poller {
   // Runs `task` on the worker's thread, soon. From any thread; after Stop it is dropped.
   void Post(std::function<void()> task);
 
-  // Begins to wait; the io_context's run then serves everything. Stop lets run return.
+  // Waits for events for `timeout_ms` at most (-1: for as long as it takes) and serves those that came.
+  void Wait(int timeout_ms);
+
+  // Nested only.
   void Start();
   void Stop();
 
  private:
   void WaitForEvents();
-  void DispatchEvents();
   void RunTasks();
 
   int epoll_fd_;
   int event_fd_;
-  boost::asio::posix::basic_stream_descriptor<Executor> descriptor_;
+  std::optional<boost::asio::posix::basic_stream_descriptor<Executor>> nested_;
   // Of the batch that is being dispatched; Remove blanks entries in it.
   struct Fetched {
     Pollable* pollable;

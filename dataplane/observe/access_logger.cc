@@ -21,8 +21,8 @@ absl::StatusOr<std::unique_ptr<AccessLogger>> AccessLogger::Open(std::string_vie
     const std::string name(path);
     fd = open(name.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0) {
-      return absl::InvalidArgumentError(absl::StrCat("--access-log: ", name, " can't be opened: ",
-                                                     std::strerror(errno), "; name a file in a folder that exists"));
+      return absl::InvalidArgumentError(absl::StrCat("--access-log: ", name, " can't be opened: ", std::strerror(errno),
+                                                     "; name a file in a folder that exists"));
     }
     owned = true;
   }

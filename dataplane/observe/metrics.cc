@@ -116,14 +116,13 @@ void Metrics::SetGauge(std::string name, std::string help, double value) {
 namespace {
 
 struct ListenerFamilies {
-  MetricFamily responses = Family("portreeve_responses_total",
-                                  "Answers by where they arose and why; reason none: the backend's own.",
-                                  MetricType::Counter);
+  MetricFamily responses =
+      Family("portreeve_responses_total", "Answers by where they arose and why; reason none: the backend's own.",
+             MetricType::Counter);
   MetricFamily classes =
       Family("portreeve_response_classes_total", "Answers by class of status code.", MetricType::Counter);
   MetricFamily durations = Family("portreeve_request_duration_seconds",
-                                  "From the first byte of a request to the last of its answer.",
-                                  MetricType::Histogram);
+                                  "From the first byte of a request to the last of its answer.", MetricType::Histogram);
   MetricFamily bytes_in =
       Family("portreeve_request_body_bytes_total", "Bytes of request bodies received.", MetricType::Counter);
   MetricFamily bytes_out =
@@ -137,7 +136,8 @@ void CollectListener(const Table& table, const std::string& name, std::uint32_t 
     if (count == 0) continue;
     const http::ReasonText& text = http::kReasonTexts[i];
     AddSample(families.responses,
-              {{"listener", name}, {"origin", std::string(http::OriginName(text.origin))},
+              {{"listener", name},
+               {"origin", std::string(http::OriginName(text.origin))},
                {"reason", std::string(text.word)}},
               static_cast<double>(count));
   }
@@ -167,7 +167,7 @@ void CollectListener(const Table& table, const std::string& name, std::uint32_t 
 
 template <typename Workers>
 void CollectWorkers(const Workers& workers, std::vector<MetricFamily>& out) {
-  const auto add = [&](const char* name, const char* help, MetricType type, Cell WorkerCells::*cell) {
+  const auto add = [&](const char* name, const char* help, MetricType type, Cell WorkerCells::* cell) {
     double sum = 0;
     for (const auto& worker : workers) sum += static_cast<double>(((*worker).*cell).value());
     out.push_back(Family(name, help, type));
@@ -205,21 +205,19 @@ std::string Metrics::Expose() const {
   for (const auto& [name, index] : NamesAndOther(listeners_.names, kMaxListeners)) {
     CollectListener(listeners_, name, index, listener);
   }
-  families.insert(families.end(), {listener.responses, listener.classes, listener.durations, listener.bytes_in,
-                                   listener.bytes_out});
-  MetricFamily requests = Family("portreeve_upstream_requests_total", "Requests sent to a backend, retries included.",
-                                 MetricType::Counter);
-  MetricFamily failures = Family("portreeve_upstream_failures_total",
-                                 "Tries that a backend failed: refused, reset, timed out, malformed.",
-                                 MetricType::Counter);
+  families.insert(families.end(),
+                  {listener.responses, listener.classes, listener.durations, listener.bytes_in, listener.bytes_out});
+  MetricFamily requests =
+      Family("portreeve_upstream_requests_total", "Requests sent to a backend, retries included.", MetricType::Counter);
+  MetricFamily failures =
+      Family("portreeve_upstream_failures_total", "Tries that a backend failed: refused, reset, timed out, malformed.",
+             MetricType::Counter);
   for (const auto& [name, index] : NamesAndOther(backends_.names, kMaxBackends)) {
     const Labels labels = {{"backend", name}};
-    AddSample(requests, labels, static_cast<double>(Sum(backends_, index, [](const BackendCells& c) {
-                return c.requests.value();
-              })));
-    AddSample(failures, labels, static_cast<double>(Sum(backends_, index, [](const BackendCells& c) {
-                return c.failures.value();
-              })));
+    AddSample(requests, labels,
+              static_cast<double>(Sum(backends_, index, [](const BackendCells& c) { return c.requests.value(); })));
+    AddSample(failures, labels,
+              static_cast<double>(Sum(backends_, index, [](const BackendCells& c) { return c.failures.value(); })));
   }
   families.push_back(std::move(requests));
   families.push_back(std::move(failures));

@@ -28,8 +28,8 @@ class Cell {
 };
 
 // Upper bounds of the duration histogram, in microseconds.
-inline constexpr std::array<std::uint64_t, 11> kDurationBounds = {500,    1'000,   2'500,   5'000,     10'000,   25'000,
-                                                                  50'000, 100'000, 500'000, 2'500'000, 10'000'000};
+inline constexpr std::array<std::uint64_t, 11> kDurationBounds = {
+    500, 1'000, 2'500, 5'000, 10'000, 25'000, 50'000, 100'000, 500'000, 2'500'000, 10'000'000};
 
 // Of one listener on one worker.
 struct ListenerCells {

@@ -10,7 +10,8 @@
 
 namespace portreeve::proxy {
 
-// One per worker; its thread only. Numbers of the configuration are used again for other names, so the name is compared.
+// One per worker; its thread only. Numbers of the configuration are used again for other names, so the name is
+// compared.
 class CellCache {
  public:
   CellCache(observe::Metrics& metrics, unsigned worker) : metrics_(metrics), worker_(worker) {}

@@ -36,13 +36,19 @@ bool MayBeHttp1(std::string_view early) {
          version.starts_with("HTTP/");
 }
 
-std::chrono::milliseconds Ms(std::uint64_t value) { return std::chrono::milliseconds(value); }
+std::chrono::milliseconds Ms(std::uint64_t value) {
+  return std::chrono::milliseconds(value);
+}
 
 }  // namespace
 
 Connection::Connection(ProxyContext& context, Connections& owner, std::unique_ptr<net::PolledSocket> socket,
                        std::shared_ptr<tls::TlsServerContext> tls)
-    : Deadline(context.worker.wheel()), context_(context), owner_(owner), start_(net::Clock::now()), tls_(tls != nullptr) {
+    : Deadline(context.worker.wheel()),
+      context_(context),
+      owner_(owner),
+      start_(net::Clock::now()),
+      tls_(tls != nullptr) {
   facts_.port = socket->local_port();
   facts_.tls = tls_;
   facts_.client = socket->peer_address();
@@ -59,9 +65,13 @@ Connection::Connection(ProxyContext& context, Connections& owner, std::unique_pt
   owner_.Add(*this);
 }
 
-Connection::~Connection() { owner_.Remove(*this); }
+Connection::~Connection() {
+  owner_.Remove(*this);
+}
 
-void Connection::Start() { boost::asio::co_spawn(context_.worker.executor(), Run(), boost::asio::detached); }
+void Connection::Start() {
+  boost::asio::co_spawn(context_.worker.executor(), Run(), boost::asio::detached);
+}
 
 void Connection::BeginDrain() {
   draining_ = true;
@@ -129,8 +139,8 @@ net::Awaitable<bool> Connection::Peek(bool& http2) {
       const net::IoStatus waited = co_await transport_->WaitReadable();
       if (waited == net::IoStatus::kOk) continue;
       const bool timeout = waited == net::IoStatus::kTimeout;
-      const Reason reason = !timeout ? Reason::kClientClosed
-                                     : (early_.empty() ? Reason::kIdleTimeout : Reason::kHeaderTimeout);
+      const Reason reason =
+          !timeout ? Reason::kClientClosed : (early_.empty() ? Reason::kIdleTimeout : Reason::kHeaderTimeout);
       LogConnection({draining_ ? Reason::kDraining : reason, Phase::kHead});
       break;
     }
@@ -208,7 +218,9 @@ net::Awaitable<void> Connection::RunHttp2() {
   http2_.reset();
 }
 
-void Connection::OnDeadline() { BeginDrain(); }
+void Connection::OnDeadline() {
+  BeginDrain();
+}
 
 void Connection::LogConnection(http::Failure failure) {
   context_.cells.connection_failures[static_cast<std::size_t>(failure.reason)].Add(1);
@@ -216,7 +228,8 @@ void Connection::LogConnection(http::Failure failure) {
   observe::AccessLogEntry entry;
   entry.request = false;
   const auto port = context_.config->ports.find(facts_.port);
-  if (port != context_.config->ports.end() && port->second->first != nullptr) entry.listener = port->second->first->name;
+  if (port != context_.config->ports.end() && port->second->first != nullptr)
+    entry.listener = port->second->first->name;
   entry.client = facts_.client;
   entry.tls = facts_.tls_summary;
   entry.server_name = facts_.server_name;

@@ -23,20 +23,22 @@ Exchange::Exchange(ProxyContext& context, const ConnectionFacts& connection, cod
   context_.cells.requests_open.Add(1);
 }
 
-Exchange::~Exchange() { context_.cells.requests_open.Subtract(1); }
+Exchange::~Exchange() {
+  context_.cells.requests_open.Subtract(1);
+}
 
 net::Awaitable<void> Exchange::Run(http::Failure refused) {
   start_ = net::Clock::now();
-  failure_ = refused;                                                          // 1 the codec has checked the head
-  Pin();                                                                       // 2 one version from start to end
-  if (!failure_ && Route() && FilterRequest() && ChooseBackend()) {            // 3, 4, 5
-    co_await Forward();                                                        // 6 send, receive; retry here
-    if (!failure_) co_await RelayAnswer();                                     // 7 response filters, 8 write
+  failure_ = refused;                                                // 1 the codec has checked the head
+  Pin();                                                             // 2 one version from start to end
+  if (!failure_ && Route() && FilterRequest() && ChooseBackend()) {  // 3, 4, 5
+    co_await Forward();                                              // 6 send, receive; retry here
+    if (!failure_) co_await RelayAnswer();                           // 7 response filters, 8 write
   }
-  if (failure_ && !answer_begun_) co_await SendLocalReply();                   // 7, 8 for an answer of our own
+  if (failure_ && !answer_begun_) co_await SendLocalReply();  // 7, 8 for an answer of our own
   if (pump_.running()) co_await pump_.Join();
   Disarm();
-  Log();                                                                       // 9
+  Log();  // 9
 }
 
 void Exchange::Pin() {
@@ -119,7 +121,7 @@ bool Exchange::ChooseBackend() {
     failure_ = {Reason::kNoEndpoints, Phase::kRoute};
     return false;
   }
-  times_.routed = Elapsed();
+  times_.routed = PhaseTime();
   return true;
 }
 
@@ -199,6 +201,10 @@ void Exchange::Log() {
   entry.duration_us = elapsed;
   entry.times = times_;
   context_.access_log.Log(context_.index(), entry);
+}
+
+std::uint32_t Exchange::PhaseTime() const {
+  return context_.access_log.enabled() ? Elapsed() : 0;
 }
 
 std::uint32_t Exchange::Elapsed() const {

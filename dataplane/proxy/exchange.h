@@ -70,7 +70,9 @@ class Exchange final : private net::Deadline {
 
   void CountFailure();
   bool idempotent() const;
+  // Since the first byte, microseconds; PhaseTime only where a log wants it.
   std::uint32_t Elapsed() const;
+  std::uint32_t PhaseTime() const;
 
   ProxyContext& context_;
   const ConnectionFacts& connection_;

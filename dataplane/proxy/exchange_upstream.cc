@@ -73,7 +73,7 @@ net::Awaitable<void> Exchange::Connect() {
     co_return;
   }
   lease_ = std::move(acquired.lease);
-  times_.connected = Elapsed();
+  times_.connected = PhaseTime();
   // The client may have left while we were connecting, or the time may have run out.
   if (stopped_ != Reason::kNone) failure_ = {stopped_, Phase::kConnect};
 }
@@ -117,7 +117,7 @@ net::Awaitable<void> Exchange::Send() {
     co_return;
   }
   if (!failure && !first_piece_.end) pump_.Start(client);
-  times_.sent = Elapsed();
+  times_.sent = PhaseTime();
 }
 
 net::Awaitable<void> Exchange::ReadAnswerHead() {
@@ -143,7 +143,7 @@ net::Awaitable<void> Exchange::ReadAnswerHead() {
       co_return;
     }
   }
-  times_.head_received = Elapsed();
+  times_.head_received = PhaseTime();
 }
 
 // Once more, when the endpoint can't have begun on the request: on a connection that was closed under our hands
@@ -295,7 +295,9 @@ void Exchange::OnDeadline() {
   Arm(std::min({request_deadline_, attempt_deadline_, head_deadline_, next_probe_}));
 }
 
-void Exchange::ClientGone() { StopWaiting(Reason::kClientClosed); }
+void Exchange::ClientGone() {
+  StopWaiting(Reason::kClientClosed);
+}
 
 // A cancelled wait goes on before Cancel returns, and the exchange may be over by then: nothing comes after it.
 void Exchange::StopWaiting(Reason reason) {

@@ -67,7 +67,7 @@ std::string_view ProxyStatusError(http::Reason reason) {
       return "connection_limit_reached";
     default:
       return http::Describe(reason).origin == http::Origin::kDownstream ? "http_request_error"
-                                                                         : "proxy_internal_response";
+                                                                        : "proxy_internal_response";
   }
 }
 

@@ -30,8 +30,10 @@ TEST_CASE("every reason with a status makes an answer that says why") {
 
 TEST_CASE("words are unique and fit for a metric label") {
   for (std::size_t i = 0; i < http::kReasonCount; ++i) {
-    for (const char c : http::kReasonTexts[i].word) CHECK((c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')));
-    for (std::size_t j = i + 1; j < http::kReasonCount; ++j) CHECK(http::kReasonTexts[i].word != http::kReasonTexts[j].word);
+    for (const char c : http::kReasonTexts[i].word)
+      CHECK((c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')));
+    for (std::size_t j = i + 1; j < http::kReasonCount; ++j)
+      CHECK(http::kReasonTexts[i].word != http::kReasonTexts[j].word);
   }
 }
 

@@ -15,7 +15,8 @@ class RequestPump final : private net::Deadline {
   // What is read after the answer is complete: no more than that.
   static constexpr std::size_t kMaxDiscarded = 256 * 1024;
 
-  RequestPump(net::Worker& worker, codec::ServerStream& stream) : Deadline(worker.wheel()), worker_(worker), stream_(stream) {}
+  RequestPump(net::Worker& worker, codec::ServerStream& stream)
+      : Deadline(worker.wheel()), worker_(worker), stream_(stream) {}
 
   // Pulls from the stream and sends to `client` until the end. `client` stays until Join has returned.
   void Start(codec::Http1Client& client);
@@ -31,8 +32,8 @@ class RequestPump final : private net::Deadline {
   // has returned.
   void Detach();
 
-  // After the answer: nothing more is sent upstream. Reads and drops what still comes for one second, so that the client
-  // gets to see the answer, then ends.
+  // After the answer: nothing more is sent upstream. Reads and drops what still comes for one second, so that the
+  // client gets to see the answer, then ends.
   net::Awaitable<void> Join();
 
  private:

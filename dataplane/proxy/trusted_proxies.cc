@@ -31,7 +31,8 @@ absl::Status TrustedProxies::Add(std::string_view cidr) {
   const auto address = Parse(cidr.substr(0, slash), v4);
   const unsigned most = v4 ? 32 : 128;
   unsigned bits = most;
-  const bool valid_bits = slash == std::string_view::npos || absl::SimpleAtoi(std::string(cidr.substr(slash + 1)), &bits);
+  const bool valid_bits =
+      slash == std::string_view::npos || absl::SimpleAtoi(std::string(cidr.substr(slash + 1)), &bits);
   if (!address || !valid_bits || bits > most) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", std::string(cidr), "\" is no network; write 192.0.2.0/24, 2001:db8::/32 or one address"));

@@ -17,8 +17,8 @@ struct TunnelResult {
 };
 
 // Copies until both sides have ended or one is broken. One side's end is passed on as such (half-close); the other
-// direction goes on. `idle_ms` without a byte in either direction ends it. `early_*`: read before, passed on first. Both
-// transports are closed at the end.
+// direction goes on. `idle_ms` without a byte in either direction ends it. `early_*`: read before, passed on first.
+// Both transports are closed at the end.
 net::Awaitable<TunnelResult> RunTunnel(net::Worker& worker, net::Transport& client, std::string_view early_in,
                                        net::Transport& endpoint, std::string_view early_out, std::uint64_t idle_ms);
 

@@ -60,9 +60,9 @@ struct DataPlane::State {
 
   std::mutex mutex;
   std::condition_variable changed;
-  bool draining = false;        // guarded by mutex
-  bool stopping = false;        // guarded by mutex
-  std::size_t drained = 0;      // workers; guarded by mutex
+  bool draining = false;                            // guarded by mutex
+  bool stopping = false;                            // guarded by mutex
+  std::size_t drained = 0;                          // workers; guarded by mutex
   std::chrono::steady_clock::time_point drain_end;  // guarded by mutex
 
   void StartWorkers(unsigned count);
@@ -83,8 +83,7 @@ void DataPlane::State::StartWorkers(unsigned count) {
     worker.Start();
     servers.emplace_back();
     worker.Call([&] {
-      servers.back() =
-          std::make_unique<WorkerServer>(worker, proxy_options, *metrics, *access_log, ticket_keys, most);
+      servers.back() = std::make_unique<WorkerServer>(worker, proxy_options, *metrics, *access_log, ticket_keys, most);
     });
     plain_workers.push_back(&worker);
     plain_servers.push_back(servers.back().get());
@@ -109,7 +108,8 @@ void DataPlane::State::StopWorkers() {
     });
     workers[i]->Stop();
     workers[i]->Join();
-    if (!clean) [[maybe_unused]] net::Worker* const left = workers[i].release();
+    if (!clean) [[maybe_unused]]
+      net::Worker* const left = workers[i].release();
   }
 }
 
@@ -132,7 +132,8 @@ void DataPlane::State::AddAdminPages() {
                       static_cast<double>(access_log->dropped()));
     metrics->SetGauge("portreeve_config_connected", "1: the stream to the controller stands.",
                       client != nullptr && client->connected() ? 1 : 0);
-    metrics->SetGauge("portreeve_ready", "1: a complete snapshot is installed and no drain has begun.", Ready() ? 1 : 0);
+    metrics->SetGauge("portreeve_ready", "1: a complete snapshot is installed and no drain has begun.",
+                      Ready() ? 1 : 0);
     return AdminAnswer{200, "text/plain; version=0.0.4; charset=utf-8", metrics->Expose()};
   });
   admin->Handle("/config", [this] {
@@ -197,8 +198,7 @@ void DataPlane::Drain() {
     std::lock_guard lock(state_->mutex);
     if (state_->draining || state_->stopping) return;
     state_->draining = true;
-    state_->drain_end =
-        std::chrono::steady_clock::now() + std::chrono::milliseconds(state_->options.limits.drain_ms);
+    state_->drain_end = std::chrono::steady_clock::now() + std::chrono::milliseconds(state_->options.limits.drain_ms);
   }
   // Whatever the configuration becomes now, the ports that are open stay so until the end.
   state_->listeners->Freeze();
@@ -232,8 +232,12 @@ void DataPlane::Wait() {
   }
 }
 
-bool DataPlane::ready() const { return state_->Ready(); }
+bool DataPlane::ready() const {
+  return state_->Ready();
+}
 
-int DataPlane::admin_port() const { return state_->admin != nullptr ? state_->admin->port() : 0; }
+int DataPlane::admin_port() const {
+  return state_->admin != nullptr ? state_->admin->port() : 0;
+}
 
 }  // namespace portreeve::server

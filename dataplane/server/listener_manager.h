@@ -36,9 +36,9 @@ class ListenerManager final : public config::Installer {
   std::vector<net::Worker*> workers_;
   std::vector<WorkerServer*> servers_;
   mutable std::mutex mutex_;
-  bool frozen_ = false;            // guarded by mutex_
-  bool installed_ = false;         // guarded by mutex_
-  std::set<std::uint16_t> open_;   // guarded by mutex_
+  bool frozen_ = false;           // guarded by mutex_
+  bool installed_ = false;        // guarded by mutex_
+  std::set<std::uint16_t> open_;  // guarded by mutex_
 };
 
 }  // namespace portreeve::server

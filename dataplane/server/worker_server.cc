@@ -52,8 +52,9 @@ void WorkerServer::Install(const std::shared_ptr<const config::RuntimeConfig>& c
   for (const NewPort& one : opened) {
     ListeningPort& listening = ports_[one.port];
     const std::uint16_t number = one.port;
-    listening.socket = std::make_unique<net::ListenSocket>(
-        worker_.poller(), worker_.wheel(), one.fd, [this, number](int fd) { connections_.Accept(fd, ports_[number].tls); });
+    listening.socket =
+        std::make_unique<net::ListenSocket>(worker_.poller(), worker_.wheel(), one.fd,
+                                            [this, number](int fd) { connections_.Accept(fd, ports_[number].tls); });
   }
   for (auto& [number, listening] : ports_) {
     const auto found = config->ports.find(number);

@@ -48,7 +48,9 @@ struct EndpointPool {
 
 Lease::Lease() = default;
 
-Lease::~Lease() { Return(); }
+Lease::~Lease() {
+  Return();
+}
 
 Lease::Lease(ConnectionPool& pool, std::unique_ptr<PooledConnection> connection)
     : pool_(&pool), connection_(std::move(connection)) {}
@@ -64,9 +66,13 @@ Lease& Lease::operator=(Lease&& other) noexcept {
   return *this;
 }
 
-codec::Http1Client& Lease::client() const { return *connection_->client; }
+codec::Http1Client& Lease::client() const {
+  return *connection_->client;
+}
 
-bool Lease::reused() const { return connection_->reused; }
+bool Lease::reused() const {
+  return connection_->reused;
+}
 
 void Lease::Return(bool close) {
   if (connection_ != nullptr) pool_->Return(std::move(connection_), close);
@@ -116,8 +122,8 @@ net::Awaitable<AcquireResult> ConnectionPool::Connect(Endpoint endpoint, net::Cl
   cells_.upstream_connects.Add(1);
   net::ConnectResult connected = co_await net::Connect(poller_, wheel_, endpoint.address, deadline);
   if (connected.status != net::IoStatus::kOk) {
-    result.reason = connected.status == net::IoStatus::kTimeout ? http::Reason::kConnectTimeout
-                                                                : http::Reason::kConnectFailed;
+    result.reason =
+        connected.status == net::IoStatus::kTimeout ? http::Reason::kConnectTimeout : http::Reason::kConnectFailed;
     --pool.in_flight;
     Forget(pool);
     co_return result;
@@ -142,7 +148,6 @@ void ConnectionPool::Return(std::unique_ptr<PooledConnection> connection, bool c
     Forget(pool);
     return;
   }
-  wheel_.Refresh();
   connection->Park(wheel_.now() + std::chrono::milliseconds(limits_.upstream_idle_timeout_ms));
   ++idle_;
   pool.idle.push_back(std::move(connection));
@@ -156,8 +161,8 @@ void ConnectionPool::Forget(EndpointPool& pool) {
 
 void ConnectionPool::CloseIdle(PooledConnection& connection) {
   EndpointPool& pool = connection.endpoint_pool;
-  const auto found = std::find_if(pool.idle.begin(), pool.idle.end(),
-                                  [&](const auto& one) { return one.get() == &connection; });
+  const auto found =
+      std::find_if(pool.idle.begin(), pool.idle.end(), [&](const auto& one) { return one.get() == &connection; });
   if (found == pool.idle.end()) return;
   pool.idle.erase(found);
   --idle_;
