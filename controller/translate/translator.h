@@ -47,8 +47,8 @@ struct Translation {
 struct Memo;
 
 // Pure and deterministic: the same state gives the same bytes, in whatever order its objects came. A full rebuild in
-// meaning; inside, results are kept by the versions of what they were made from, so that the cost of a change follows
-// its size. One thread.
+// meaning; inside, results are kept for as long as what they were made from stays the same, so that the cost of a
+// change follows its size. One thread.
 class Translator {
  public:
   explicit Translator(TranslatorOptions options = {});

@@ -17,6 +17,7 @@
 #include "controller/translate/matches.h"
 #include "controller/translate/statuses.h"
 #include "controller/translate/text.h"
+#include "controller/translate/unclaimed.h"
 #include "portreeve/config/v1/resources.pb.h"
 
 namespace portreeve::translate {
@@ -336,6 +337,31 @@ TEST_CASE("a translator that sees another store starts over") {
   Translator translator;
   translator.Translate(*one);
   CHECK(ToYaml(translator.Translate(*two)) == ToYaml(Translator().Translate(*two)));
+}
+
+TEST_CASE("what nobody claims is named") {
+  Gateway lost = Edge({Http("http")});
+  lost.metadata.name = "lost";
+  lost.spec.gateway_class_name = "ghost";
+  gatewayapi::GatewayClass foreign{.metadata = Meta("", "foreign"), .spec = {}, .status = {}};
+  foreign.spec.controller_name = "example.com/other";
+  Gateway theirs = Edge({Http("http")});
+  theirs.metadata.name = "theirs";
+  theirs.spec.gateway_class_name = "foreign";
+  HTTPRoute route = Route("r");
+  route.spec.parent_refs.emplace_back().name = "nowhere";
+  route.spec.parent_refs.emplace_back().name = "theirs";
+  route.spec.parent_refs.emplace_back() = {.group = "", .kind = "Service", .namespace_ = {}, .name = "mesh"};
+  const auto state = store::ClusterState::Of(std::vector<Object>{Class(), Share(foreign), Share(Edge({Http("http")})),
+                                                                 Share(lost), Share(theirs), Share(route)});
+  const std::vector<Unclaimed> unclaimed = FindUnclaimed(*state);
+  REQUIRE(unclaimed.size() == 2);
+  CHECK(unclaimed[0].key.ToString() == "Gateway a/lost");
+  CHECK(unclaimed[0].message ==
+        "spec.gatewayClassName: GatewayClass ghost doesn't exist: make it with controllerName "
+        "portreeve.dev/controller, or name another");
+  CHECK(unclaimed[1].key.ToString() == "HTTPRoute a/r");
+  CHECK(unclaimed[1].message == "spec.parentRefs[1]: Gateway a/nowhere doesn't exist: make it, or name another");
 }
 
 TEST_CASE("supported features are sorted, unique, and no more than a status holds") {
