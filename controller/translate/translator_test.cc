@@ -351,7 +351,10 @@ TEST_CASE("what nobody claims is named") {
   HTTPRoute route = Route("r");
   route.spec.parent_refs.emplace_back().name = "nowhere";
   route.spec.parent_refs.emplace_back().name = "theirs";
-  route.spec.parent_refs.emplace_back() = {.group = "", .kind = "Service", .namespace_ = {}, .name = "mesh"};
+  gatewayapi::ParentReference& mesh = route.spec.parent_refs.emplace_back();
+  mesh.group = "";
+  mesh.kind = "Service";
+  mesh.name = "mesh";
   const auto state = store::ClusterState::Of(std::vector<Object>{Class(), Share(foreign), Share(Edge({Http("http")})),
                                                                  Share(lost), Share(theirs), Share(route)});
   const std::vector<Unclaimed> unclaimed = FindUnclaimed(*state);
