@@ -244,7 +244,7 @@ net::Awaitable<void> Exchange::FinishBody() {
 net::Awaitable<void> Exchange::RelayTunnel() {
   Disarm();
   answer_begun_ = true;
-  failure_ = co_await stream_.WriteHead(response_, {}, true);
+  failure_ = co_await stream_.WriteHead(response_, std::string_view(), true);
   if (failure_) {
     stream_.Abort();
     lease_.Return(true);
