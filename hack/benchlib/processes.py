@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -77,7 +78,12 @@ class Workspace:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, error, _):
+        # A program that died is the reason of whatever failed after it.
+        dead = [process for process in self.running if process.poll() is not None]
+        if error is not None and dead:
+            print(f"{dead[0].bench_name} ended with exit code {dead[0].returncode}\n{self.errors_of(dead[0].bench_name)}",
+                  file=sys.stderr)
         for process in reversed(self.running):
             self.stop(process)
         shutil.rmtree(self.folder, ignore_errors=True)
