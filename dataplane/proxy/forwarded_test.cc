@@ -1,6 +1,7 @@
 #include "dataplane/proxy/forwarded.h"
 
 #include <catch2/catch.hpp>
+#include <deque>
 
 namespace portreeve::proxy {
 namespace {
@@ -23,10 +24,11 @@ http::RequestHead Spoofed() {
   return head;
 }
 
-ConnectionFacts From(std::string client) {
-  ConnectionFacts facts;
-  facts.client = std::move(client);
-  return facts;
+// Values in the head are views of these: they live as long as the test program.
+const ConnectionFacts& From(std::string client) {
+  static std::deque<ConnectionFacts> all;
+  all.emplace_back().client = std::move(client);
+  return all.back();
 }
 
 std::string_view Value(const http::RequestHead& head, HeaderId id) {
