@@ -53,8 +53,8 @@ void Exchange::Pin() {
 
 bool Exchange::Route() {
   const auto port = config_->ports.find(connection_.port);
-  if (port == config_->ports.end()) {
-    // The listener has gone; its connections end with the answer in hand.
+  if (port == config_->ports.end() || port->second->tls != connection_.tls) {
+    // The listener has gone, or speaks another protocol now; connections of before end with the answer in hand.
     stream_.CloseAfter();
     failure_ = {Reason::kNoListener, Phase::kRoute};
     return false;

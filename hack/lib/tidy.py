@@ -58,7 +58,7 @@ def key_of(name, command, settings):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--budget", type=float, default=900)
+    parser.add_argument("--budget", type=float, default=1500)
     parser.add_argument("--changed", action="store_true")
     parser.add_argument("files", nargs="*")
     options = parser.parse_args()
