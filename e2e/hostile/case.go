@@ -44,6 +44,7 @@ type Case struct {
 	Status  []int // allowed when refused; none means 400
 	Open    bool  // a refusal may leave the connection open: its framing was never in doubt
 	Want    Want  // when forwarded
+	Silent  bool  // a refusal may be a close without an answer: what came is another protocol
 	Half    bool  // the client ends its direction after the bytes
 	Method  string
 }

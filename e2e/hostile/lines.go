@@ -171,7 +171,10 @@ func requestLines(c *corpus) {
 		"GET /x HTTP/2.0", "GET /x HTTP/2", "GET /x HTTP/3.0", "GET /x HTTP/1.1.1", "GET /x http/1.1", "GET /x Http/1.1", "GET /x HTTPS/1.1", "GET /x HTTP /1.1", "GET /x HTTP/ 1.1", "GET /x HTTP/1 .1", "GET /x HTTP-1.1",
 		"GET /x HTTP/-1.1", "GET /x HTTP/+1.1", "GET /x HTTP/1,1", "GET /x ICY/1.1", "GET /x RTSP/1.0", "GET /x SIP/2.0", "GET,/x HTTP/1.1", "GET: /x HTTP/1.1", "\"GET\" /x HTTP/1.1", "(GET) /x HTTP/1.1", "G\x00T /x HTTP/1.1",
 		"PRI * HTTP/1.1", "GET\u00a0/x HTTP/1.1", "GET /\u00a0HTTP/1.1", "GET /x HTTP/\uff11.1"} {
-		c.add("line "+show(text), text+"\r\n"+who+"\r\n"+smuggled, Refuse, 400, 405, 501, 505).Method = "GET"
+		found := c.add("line "+show(text), text+"\r\n"+who+"\r\n"+smuggled, Refuse, 400, 405, 501, 505)
+		found.Method = "GET"
+		parts := strings.Split(text, " ")
+		found.Silent = len(parts) == 3 && !strings.HasPrefix(parts[1], "/") && !strings.HasPrefix(parts[2], "HTTP/")
 	}
 	for _, method := range []string{"get", "Get", "gET", "PATCH", "PURGE", "PROPFIND", "FOO", "M-SEARCH", "A", strings.Repeat("M", 32), "TRACE", "G!#$%&'*+.^`|~"} {
 		c.add("method "+show(method), method+" /x?id={id} HTTP/1.1\r\n"+who+"\r\n", Either, 400, 405, 501).Want = Want{Method: method}
