@@ -27,6 +27,10 @@ const char* SeverityName(Problem::Severity severity) {
   return severity == Problem::Severity::kError ? "error" : "warning";
 }
 
+nlohmann::ordered_json UnclaimedJson(const translate::Unclaimed& unclaimed) {
+  return {{"object", unclaimed.key.ToString()}, {"message", unclaimed.message}, {"severity", "error"}};
+}
+
 nlohmann::ordered_json ProblemJson(const Problem& problem) {
   std::string message = problem.message;
   if (!problem.remedy.empty()) message += "; " + problem.remedy;
@@ -56,7 +60,7 @@ void PrintObject(const ObjectStatus& status, std::ostream& out) {
 
 bool Findings::refused() const {
   const auto is_error = [](const Problem& problem) { return problem.severity == Problem::Severity::kError; };
-  return std::ranges::any_of(problems, is_error) || std::ranges::any_of(statuses, Complains);
+  return std::ranges::any_of(problems, is_error) || !unclaimed.empty() || std::ranges::any_of(statuses, Complains);
 }
 
 absl::StatusOr<Findings> Examine(const std::string& folder) {
@@ -67,16 +71,22 @@ absl::StatusOr<Findings> Examine(const std::string& folder) {
   for (const source::ResourceEvent& event : all.events) store.Apply(event);
   translate::Translator translator;
   Findings findings;
-  findings.statuses = translator.Translate(*store.Snapshot()).statuses;
+  const auto state = store.Snapshot();
+  findings.statuses = translator.Translate(*state).statuses;
+  findings.unclaimed = translate::FindUnclaimed(*state);
   findings.problems = (*source)->AllProblems();
   return findings;
 }
 
 void PrintText(const Findings& findings, std::ostream& out) {
   for (const ObjectStatus& status : findings.statuses) PrintObject(status, out);
+  for (const translate::Unclaimed& one : findings.unclaimed) {
+    out << "REFUSED " << one.key << "\n      !   " << one.message << "\n";
+  }
   if (!findings.problems.empty()) out << "\n";
   for (const Problem& problem : findings.problems) out << problem << "\n";
-  const auto refused = std::ranges::count_if(findings.statuses, Complains);
+  const auto refused =
+      std::ranges::count_if(findings.statuses, Complains) + static_cast<std::ptrdiff_t>(findings.unclaimed.size());
   out << "\n"
       << findings.statuses.size() << " objects with a status, " << refused << " refused in whole or in part, "
       << findings.problems.size() << " problems in files\n";
@@ -86,6 +96,7 @@ void PrintJson(const Findings& findings, std::ostream& out) {
   nlohmann::ordered_json json = {{"objects", nlohmann::ordered_json::array()},
                                  {"problems", nlohmann::ordered_json::array()}};
   for (const ObjectStatus& status : findings.statuses) json["objects"].push_back(ObjectJson(status));
+  for (const translate::Unclaimed& one : findings.unclaimed) json["problems"].push_back(UnclaimedJson(one));
   for (const Problem& problem : findings.problems) json["problems"].push_back(ProblemJson(problem));
   out << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
 }

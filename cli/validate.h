@@ -9,12 +9,15 @@
 
 #include "controller/gatewayapi/problem.h"
 #include "controller/translate/translator.h"
+#include "controller/translate/unclaimed.h"
 
 namespace portreeve::cli {
 
 struct Findings {
   std::vector<translate::ObjectStatus> statuses;
   std::vector<gatewayapi::Problem> problems;
+  // What has no status because nobody claims it.
+  std::vector<translate::Unclaimed> unclaimed;
 
   // A condition complains, or a file or object is refused.
   bool refused() const;

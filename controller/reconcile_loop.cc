@@ -12,6 +12,7 @@
 
 #include "common/log.h"
 #include "controller/condition_report.h"
+#include "controller/translate/unclaimed.h"
 
 namespace portreeve {
 namespace {
@@ -74,7 +75,8 @@ void ReconcileLoop::Take(const source::SourceBatch& batch) {
 void ReconcileLoop::Translate() {
   if (!std::exchange(dirty_, false)) return;
   const auto start = std::chrono::steady_clock::now();
-  translate::Translation translation = translator_.Translate(*store_.Snapshot());
+  const auto state = store_.Snapshot();
+  translate::Translation translation = translator_.Translate(*state);
   const auto translated = std::chrono::steady_clock::now();
   const std::size_t gateways = translation.gateways.size();
   cache_.Publish(std::move(translation.gateways));
@@ -86,6 +88,7 @@ void ReconcileLoop::Translate() {
               {"publish_ms", Milliseconds(std::chrono::steady_clock::now() - translated).count()}});
   // Words come after deeds.
   LogConditions(translation.statuses);
+  LogUnclaimed(*state);
   statuses_ = std::move(translation.statuses);
 }
 
@@ -109,6 +112,18 @@ void ReconcileLoop::LogConditions(const std::vector<ObjectStatus>& statuses) {
     if (known) ++old;
   }
   for (; old != statuses_.end(); ++old) complaints_.erase(old->key);
+}
+
+void ReconcileLoop::LogUnclaimed(const store::ClusterState& state) {
+  absl::btree_set<std::string> now;
+  for (const translate::Unclaimed& one : translate::FindUnclaimed(state)) {
+    std::string text = one.key.ToString() + "\n" + one.message;
+    if (!unclaimed_.contains(text)) {
+      log::Warning("nobody claims an object", {{"object", one.key.ToString()}, {"message", one.message}});
+    }
+    now.insert(std::move(text));
+  }
+  unclaimed_ = std::move(now);
 }
 
 void ReconcileLoop::LogComplaints(const ObjectStatus& status) {

@@ -35,6 +35,7 @@ class ReconcileLoop {
   void Translate();
   void LogProblems();
   void LogConditions(const std::vector<translate::ObjectStatus>& statuses);
+  void LogUnclaimed(const store::ClusterState& state);
   // What is wrong with one object: reported when it is new.
   void LogComplaints(const translate::ObjectStatus& status);
 
@@ -46,6 +47,7 @@ class ReconcileLoop {
   int wake_ = -1;
 
   absl::btree_set<std::string> problems_;
+  absl::btree_set<std::string> unclaimed_;
   std::vector<translate::ObjectStatus> statuses_;
   absl::btree_map<gatewayapi::ObjectKey, absl::btree_set<std::string>> complaints_;
 };

@@ -16,7 +16,7 @@ namespace portreeve::translate {
 
 // What the data plane compiles, and no more: there, a pattern over these would be refused.
 inline constexpr size_t kMaxPatternBytes = 1024;
-inline constexpr int kMaxProgramSize = 512;
+inline constexpr int kMaxProgramSize = 200;
 
 // What is wrong with a pattern, or nothing: RE2's syntax, and not larger than the limits.
 std::optional<std::string> ObjectionToPattern(std::string_view pattern);
