@@ -1,5 +1,9 @@
 #include "controller/gatewayapi/decode.h"
 
+#include <absl/strings/ascii.h>
+
+#include <algorithm>
+
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -118,6 +122,16 @@ class DocumentDecoder {
     const Identity identity = Identify(api_version, kind_name);
     if (identity.known == Known::kUnknownKind) {
       const YamlNode& node = top.place().node();
+      const bool plain =
+          std::ranges::all_of(kind_name, [](char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)); });
+      if (!plain) {
+        // yaml-cpp takes the rest of a file for the value where a quote is left open.
+        decoding.Add(Problem::Severity::kError, node.line, node.column, "kind", "must be the name of a kind",
+                     "write one word; a quote that isn't closed swallows what follows");
+        decoding.refused = true;
+        result_->unnamed_refused = true;
+        return;
+      }
       const std::string shown =
           Concat({std::string_view(kind_name).substr(0, 80), " of ", std::string_view(api_version).substr(0, 80)});
       decoding.Add(Problem::Severity::kWarning, node.line, node.column, "kind",

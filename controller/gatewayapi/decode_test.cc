@@ -369,6 +369,15 @@ TEST_CASE("An unknown kind is a warning, and everything else goes on") {
   CHECK_FALSE(result.unnamed_refused);
 }
 
+TEST_CASE("A quote that is left open in kind is an error, not another kind") {
+  const DecodeResult result = DecodeDocuments("apiVersion: v1\nkind: \"Service\nmetadata: {name: x}\n", "x.yaml");
+  CHECK(result.objects.empty());
+  REQUIRE(result.problems.size() == 1);
+  CHECK(result.problems[0].severity == Problem::Severity::kError);
+  CHECK(result.problems[0].line == 1);
+  CHECK(result.unnamed_refused);
+}
+
 TEST_CASE("A refused object is named, the others of the file go on") {
   const DecodeResult result = DecodeDocuments(
       "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\n"

@@ -132,6 +132,8 @@ ConfigService::~ConfigService() {
   server_->registry.CloseAll();
   server_->grpc->Shutdown(std::chrono::system_clock::now() + kStopDeadline);
   server_->grpc->Wait();
+  // gRPC has ended all calls; this is for whoever is still in one's last words.
+  if (!server_->registry.WaitEmpty(kStopDeadline)) log::Error("a stream of a data plane doesn't end");
 }
 
 std::vector<DataPlaneReport> ConfigService::DataPlanes(std::string_view gateway) const {

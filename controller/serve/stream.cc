@@ -29,8 +29,8 @@ Stream::Outgoing::~Outgoing() {
 }
 
 void Stream::Start() {
-  self_ = shared_from_this();
   std::lock_guard lock(mutex_);
+  self_ = shared_from_this();
   if (!registry_.Add(self_)) {
     FinishOnce({grpc::StatusCode::UNAVAILABLE, "the controller is stopping"});
     return;
@@ -83,13 +83,14 @@ void Stream::OnCancel() {
 }
 
 void Stream::OnDone() {
-  const std::shared_ptr<Stream> self = std::move(self_);
+  std::shared_ptr<Stream> self;
   {
     std::lock_guard lock(mutex_);
+    self = std::move(self_);
     alarm_.reset();
     if (greeted_) log::Info("data plane disconnected", {{"gateway", gateway_}, {"instance", instance_}});
   }
-  registry_.Remove(self);
+  registry_.Remove(std::move(self));
 }
 
 grpc::Status Stream::TakeHello(config::v1::Hello& hello) {

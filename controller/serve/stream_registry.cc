@@ -11,22 +11,27 @@ bool StreamRegistry::Add(std::shared_ptr<Stream> stream) {
   std::lock_guard lock(mutex_);
   if (closed_) return false;
   streams_.insert(std::move(stream));
+  ++active_;
   return true;
 }
 
-void StreamRegistry::Remove(const std::shared_ptr<Stream>& stream) {
+void StreamRegistry::Remove(std::shared_ptr<Stream> stream) {
   DataPlaneReport last;
   {
     std::lock_guard lock(mutex_);
-    streams_.erase(stream);
-    auto report = reports_.extract(stream.get());
-    if (report.empty()) return;
-    last = std::move(report.mapped());
+    if (streams_.erase(stream) == 0) return;
+    if (auto report = reports_.extract(stream.get())) last = std::move(report.mapped());
   }
-  last.connected = false;
-  last.refused.clear();
-  last.listening.clear();
-  if (listener_) listener_(last);
+  if (listener_ && !last.instance.empty()) {
+    last.connected = false;
+    last.refused.clear();
+    last.listening.clear();
+    listener_(last);
+  }
+  stream.reset();
+  std::lock_guard lock(mutex_);
+  --active_;
+  emptied_.notify_all();
 }
 
 void StreamRegistry::Report(const Stream* stream, DataPlaneReport report) {
@@ -70,6 +75,11 @@ void StreamRegistry::CloseAll() {
     streams.assign(streams_.begin(), streams_.end());
   }
   for (const auto& stream : streams) stream->Close({grpc::StatusCode::UNAVAILABLE, "the controller is stopping"});
+}
+
+bool StreamRegistry::WaitEmpty(std::chrono::milliseconds deadline) {
+  std::unique_lock lock(mutex_);
+  return emptied_.wait_for(lock, deadline, [&] { return active_ == 0; });
 }
 
 std::vector<DataPlaneReport> StreamRegistry::Reports(std::string_view gateway) const {

@@ -4,6 +4,9 @@
 #include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -29,7 +32,8 @@ class StreamRegistry {
 
   // False once CloseAll was called.
   bool Add(std::shared_ptr<Stream> stream);
-  void Remove(const std::shared_ptr<Stream>& stream);
+  // Takes the last hold on it.
+  void Remove(std::shared_ptr<Stream> stream);
 
   // The state of that stream's data plane.
   void Report(const Stream* stream, DataPlaneReport report);
@@ -37,6 +41,8 @@ class StreamRegistry {
   // Something was published: each stream that is idle sends what is new to it.
   void WakeAll();
   void CloseAll();
+  // Whether every stream that was added has been removed by then.
+  bool WaitEmpty(std::chrono::milliseconds deadline);
 
   std::vector<DataPlaneReport> Reports(std::string_view gateway) const;
 
@@ -46,7 +52,10 @@ class StreamRegistry {
   const VerdictListener listener_;
 
   mutable std::mutex mutex_;
+  std::condition_variable emptied_;
   bool closed_ = false;
+  // Added, and not removed to the end.
+  std::size_t active_ = 0;
   absl::flat_hash_set<std::shared_ptr<Stream>> streams_;
   absl::btree_map<const Stream*, DataPlaneReport> reports_;
 };

@@ -12,6 +12,7 @@
 #include <deque>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "common/log.h"
 #include "portreeve/config/v1/service.grpc.pb.h"
@@ -48,6 +49,33 @@ std::shared_ptr<v1::Delta> NewDelta() {
   return {arena, google::protobuf::Arena::CreateMessage<v1::Delta>(arena.get())};
 }
 
+// Calls that gRPC is done with, until a thread of ours lets them go: the last one to go ends gRPC's callback threads,
+// which must not happen on one of these (gRPC 1.51 aborts).
+class FinishedCalls {
+ public:
+  void Add(std::shared_ptr<void> call) {
+    std::lock_guard lock(mutex_);
+    calls_.push_back(std::move(call));
+  }
+  void Clear() {
+    std::vector<std::shared_ptr<void>> calls;
+    {
+      std::lock_guard lock(mutex_);
+      calls.swap(calls_);
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<void>> calls_;
+};
+
+// Never destroyed: callbacks may come as late as they like.
+FinishedCalls& Finished() {
+  static FinishedCalls& calls = *new FinishedCalls;
+  return calls;
+}
+
 }  // namespace
 
 // Keeps itself alive until gRPC is done with it. A hold lets the other thread start reads and writes.
@@ -57,7 +85,10 @@ class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlan
       : notify_(std::move(notify)), stub_(v1::ConfigService::NewStub(ChannelTo(address))) {}
 
   void Start(std::shared_ptr<Call> self) {
-    self_ = std::move(self);
+    {
+      std::lock_guard lock(mutex_);
+      self_ = std::move(self);
+    }
     incoming_ = NewDelta();
     stub_->async()->Stream(&context_, this);
     AddHold();
@@ -122,14 +153,18 @@ class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlan
   }
 
   void OnDone(const grpc::Status& status) override {
-    const std::shared_ptr<Call> self = std::move(self_);
+    const std::function<void()> notify = notify_;
+    std::shared_ptr<Call> self;
     {
       std::lock_guard lock(mutex_);
+      self = std::move(self_);
       done_ = true;
       error_ = status.ok() ? "the controller ended the stream" : status.error_message();
       ended_.notify_all();
     }
-    notify_();
+    notify();
+    // Nothing of this object is touched from here on.
+    Finished().Add(std::move(self));
   }
 
  private:
@@ -156,12 +191,15 @@ class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlan
 
 ControllerStream::ControllerStream(const std::string& address, std::function<void()> notify) {
   gpr_set_log_function(LogOfGrpc);
+  Finished().Clear();
   call_ = std::make_shared<Call>(address, std::move(notify));
   call_->Start(call_);
 }
 
 ControllerStream::~ControllerStream() {
   call_->Close();
+  call_.reset();
+  Finished().Clear();
 }
 
 void ControllerStream::Send(const v1::DataPlaneMessage& message) {

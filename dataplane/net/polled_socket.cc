@@ -92,7 +92,7 @@ Awaitable<IoStatus> PolledSocket::WaitReadable() {
 Awaitable<IoStatus> PolledSocket::WaitWritable() {
   if (fd_ < 0) co_return IoStatus::kError;
   if (cancelled_) co_return IoStatus::kCancelled;
-  if (writable_ || hung_up_) co_return IoStatus::kOk;
+  if (writable_ || broken_) co_return IoStatus::kOk;
   if (timed_out_) co_return IoStatus::kTimeout;
   co_return co_await write_wait_.Wait();
 }
@@ -133,6 +133,7 @@ void PolledSocket::Close(bool reset) {
 
 void PolledSocket::OnEvents(std::uint32_t events) {
   const bool broken = (events & (EPOLLHUP | EPOLLERR)) != 0;
+  if (broken) broken_ = true;
   if (broken || (events & EPOLLRDHUP) != 0) hung_up_ = true;
   const bool read = broken || (events & (EPOLLIN | EPOLLRDHUP)) != 0;
   const bool write = broken || (events & EPOLLOUT) != 0;

@@ -61,8 +61,11 @@ class PolledSocket final : private Pollable, private Deadline {
   int fd_;
   bool readable_ = true;
   bool writable_ = true;
-  // The peer has ended its side or the connection is broken: no further edge may come, so every wait returns at once.
+  // The peer has ended its side: no further edge may come, so a wait for reading returns at once. It may still take
+  // what we write.
   bool hung_up_ = false;
+  // The connection is broken: no wait suspends any more.
+  bool broken_ = false;
   bool timed_out_ = false;
   bool cancelled_ = false;
   WaitSlot read_wait_;

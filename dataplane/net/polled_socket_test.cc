@@ -82,6 +82,21 @@ Awaitable<void> SeesTheEndAfterTheData(Pair& pair) {
   REQUIRE(pair.left->TryRead(bytes, sizeof(bytes)).status == IoStatus::kClosed);
 }
 
+// A client that half-closes and doesn't read: the writer must wait, not spin.
+Awaitable<void> WaitsForARoomThatDoesntCome(Pair& pair, IoStatus& status) {
+  pair.right->ShutdownSend();
+  std::string text(1 << 20, 'x');
+  const iovec part = Part(text);
+  while (pair.left->TryWrite({&part, 1}).status == IoStatus::kOk) {
+  }
+  pair.left->SetDeadline(Clock::now() + std::chrono::milliseconds(30));
+  char byte;
+  // Lets the poller see the end of the other side.
+  co_await pair.left->WaitReadable();
+  pair.left->TryRead(&byte, 1);
+  status = co_await pair.left->WaitWritable();
+}
+
 Awaitable<void> TimesOut(Pair& pair, IoStatus& status) {
   char byte;
   pair.left->TryRead(&byte, 1);
@@ -119,6 +134,13 @@ TEST_CASE("a wait ends at the deadline") {
   Pair pair;
   IoStatus status = IoStatus::kOk;
   pair.Run(TimesOut(pair, status));
+  CHECK(status == IoStatus::kTimeout);
+}
+
+TEST_CASE("a peer that has only half-closed is waited for when it doesn't read") {
+  Pair pair;
+  IoStatus status = IoStatus::kOk;
+  pair.Run(WaitsForARoomThatDoesntCome(pair, status));
   CHECK(status == IoStatus::kTimeout);
 }
 

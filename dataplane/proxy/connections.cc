@@ -18,6 +18,7 @@ void Connections::Accept(int fd, std::shared_ptr<tls::TlsServerContext> tls) {
   context_.cells.connections.Add(1);
   if (most_ != 0 && open_.size() >= most_) {
     context_.cells.connection_failures[static_cast<std::size_t>(http::Reason::kTooManyConnections)].Add(1);
+    LogTooMany();
     if (tls == nullptr) {
       [[maybe_unused]] const ssize_t sent = send(fd, kTooMany.data(), kTooMany.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     }
@@ -28,6 +29,16 @@ void Connections::Accept(int fd, std::shared_ptr<tls::TlsServerContext> tls) {
   const auto connection = std::make_shared<Connection>(context_, *this, std::move(socket), std::move(tls));
   if (draining_) connection->BeginDrain();
   connection->Start();
+}
+
+void Connections::LogTooMany() {
+  if (!context_.access_log.enabled()) return;
+  observe::AccessLogEntry entry;
+  entry.request = false;
+  entry.origin = http::Origin::kGateway;
+  entry.phase = http::Phase::kAccept;
+  entry.reason = http::Reason::kTooManyConnections;
+  context_.access_log.Log(context_.index(), entry);
 }
 
 void Connections::BeginDrain() {

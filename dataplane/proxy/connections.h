@@ -34,6 +34,7 @@ class Connections {
   friend class Connection;
   void Add(Connection& connection);
   void Remove(Connection& connection);
+  void LogTooMany();
 
   ProxyContext& context_;
   std::uint64_t most_;

@@ -1,7 +1,6 @@
 package feature
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,16 +24,6 @@ func TestVersion(t *testing.T) {
 		if _, _, code = harness.RunCommand(t, 10*time.Second, name, "--no-such-option"); code == 0 {
 			t.Errorf("%s --no-such-option: exit code 0", name)
 		}
-	}
-}
-
-func TestOnce(t *testing.T) {
-	w := start(t, harness.Options{}, nil)
-	folder := harness.NewFolder(t)
-	folder.Apply(harness.Base(), harness.GatewayDoc("edge", harness.Listener{Name: "http", Port: harness.Port(t)}), w.a.Service(), harness.RouteDoc("r", "edge", "", nil, harness.PrefixRule("/", "a", "")))
-	_, stderr, code := harness.RunCommand(t, 20*time.Second, "portreeve", "run", "--once", "--admin", fmt.Sprintf("127.0.0.1:%d", harness.Port(t)), folder.Path)
-	if code != 0 {
-		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
 

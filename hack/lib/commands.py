@@ -38,7 +38,7 @@ PROGRAMS = {"portreeve", "portreeve-dataplane", "portreeve-controller", "portree
 # Besides the shell's own words; all are on a machine after hack/deps, or are the reader's to have.
 ALLOWED = {"curl", "openssl", "git", "cat", "cp", "mkdir", "rm", "sed", "grep", "kill", "head", "tail", "ls", "echo", "seq",
            "python3", "printf", "sort", "uniq", "ctest", "cmake", "true", "test", "mv", "wc", "ccache", "systemctl", "apt-get"}
-SHELL = {"if", "then", "else", "fi", "for", "do", "done", "while", "set", "export", "{", "}", "!", "[", "wait", "cd"}
+SHELL = {"if", "then", "else", "fi", "for", "do", "done", "while", "until", "set", "export", "{", "}", "!", "[", "wait", "cd"}
 
 
 def pages():
@@ -226,10 +226,10 @@ def run_page(page):
                         return f"{where}: isn't ready\n{log.read_text(errors='replace')[-3000:]}"
                     continue
                 try:
-                    code = process.wait(300)
+                    code = process.wait(120)
                 except subprocess.TimeoutExpired:
                     stop(process)
-                    code = "none after 300 s"
+                    code = "none after 120 s"
                 printed = log.read_text(errors="replace")
                 if code != 0:
                     return f"{where}: exit code {code}\n{script}\n{printed[-3000:]}"
@@ -272,6 +272,8 @@ def parse(_):
 
 
 def main():
+    # So that what runs in the background is stopped, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if len(sys.argv) < 2 or sys.argv[1] not in ("exist", "run", "yaml"):
         sys.exit(__doc__)
     wanted = sys.argv[2:] or pages()
