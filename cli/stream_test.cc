@@ -19,12 +19,12 @@
 // from thread to thread and not the locks by which that is ordered. Only what does the handing over is left out; none
 // of these names stands above one of our callbacks in a stack.
 extern "C" const char* __tsan_default_suppressions() {
-  return "race:grpc::internal::CallOpSet\n"
-         "race:grpc::internal::CallOpSendMessage\n"
-         "race:grpc::internal::CallOpRecvMessage\n"
-         "race:grpc::internal::CallOpServerSendStatus\n"
-         "race:grpc::internal::CallbackWithSuccessTag::Set\n"
-         "race:grpc::internal::InterceptorBatchMethodsImpl\n"
+  return "race:CallOpSet\n"
+         "race:CallOpSendMessage\n"
+         "race:CallOpRecvMessage\n"
+         "race:CallOpServerSendStatus\n"
+         "race:CallbackWithSuccessTag::Set\n"
+         "race:InterceptorBatchMethodsImpl\n"
          "race:grpc::GenericSerialize\n"
          "race:grpc::GenericDeserialize\n"
          "race:grpc::ServerBidiReactor\n"

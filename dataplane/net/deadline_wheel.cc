@@ -36,23 +36,8 @@ void Deadline::Unlink() {
   --wheel_.linked_;
 }
 
-DeadlineWheel::DeadlineWheel() : start_(Clock::now()), now_(start_) {}
-
-DeadlineWheel::DeadlineWheel(boost::asio::io_context& context) : DeadlineWheel() {
-  timer_.emplace(context.get_executor());
-}
-
-int DeadlineWheel::WaitMs() const {
-  if (!ticking_) return -1;
-  const auto next = start_ + kTick * static_cast<Clock::rep>(done_ticks_ + 1);
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
-  return left > 0 ? static_cast<int>(left) : 0;
-}
-
-void DeadlineWheel::Turn() {
-  Refresh();
-  if (ticking_ && now_ >= start_ + kTick * static_cast<Clock::rep>(done_ticks_ + 1)) OnTick();
-}
+DeadlineWheel::DeadlineWheel(boost::asio::io_context& context)
+    : timer_(context.get_executor()), start_(Clock::now()), now_(start_) {}
 
 void DeadlineWheel::Link(Deadline& deadline) {
   if (!ticking_) {
@@ -77,9 +62,8 @@ void DeadlineWheel::Link(Deadline& deadline) {
 
 void DeadlineWheel::StartTicking() {
   ticking_ = true;
-  if (!timer_) return;
-  timer_->expires_at(start_ + kTick * static_cast<Clock::rep>(done_ticks_ + 1));
-  timer_->async_wait([this](const boost::system::error_code& error) {
+  timer_.expires_at(start_ + kTick * static_cast<Clock::rep>(done_ticks_ + 1));
+  timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) OnTick();
   });
 }

@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 
 #include "dataplane/net/executor.h"
 
@@ -50,9 +49,7 @@ class DeadlineWheel {
   static constexpr std::chrono::milliseconds kTick{20};
   static constexpr std::uint32_t kSlots = 512;
 
-  // Whoever made it calls Turn in a loop.
-  DeadlineWheel();
-  // Driven by a timer of the io_context.
+  // Driven by one timer of the io_context.
   explicit DeadlineWheel(boost::asio::io_context& context);
   DeadlineWheel(const DeadlineWheel&) = delete;
   DeadlineWheel& operator=(const DeadlineWheel&) = delete;
@@ -60,11 +57,6 @@ class DeadlineWheel {
   // The worker's idea of now: read at each tick and by Refresh; at most one tick old while something is armed.
   Clock::time_point now() const { return now_; }
   void Refresh() { now_ = Clock::now(); }
-
-  // Milliseconds until Turn has something to do; -1: nothing is armed.
-  int WaitMs() const;
-  // Reads the clock, and fires what is due.
-  void Turn();
 
  private:
   friend class Deadline;
@@ -75,7 +67,7 @@ class DeadlineWheel {
   void StartTicking();
   void OnTick();
 
-  std::optional<Timer> timer_;
+  Timer timer_;
   bool ticking_ = false;
   Clock::time_point start_;
   Clock::time_point now_;

@@ -24,9 +24,10 @@ int Checked(int fd, const char* what) {
 
 }  // namespace
 
-Poller::Poller()
+Poller::Poller(boost::asio::io_context& context)
     : epoll_fd_(Checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-      event_fd_(Checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
+      event_fd_(Checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      nested_(context.get_executor(), epoll_fd_) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = nullptr;
@@ -34,13 +35,8 @@ Poller::Poller()
   fetched_.reserve(kBatch);
 }
 
-Poller::Poller(boost::asio::io_context& context) : Poller() {
-  nested_.emplace(context.get_executor(), epoll_fd_);
-}
-
 Poller::~Poller() {
-  close(event_fd_);
-  if (!nested_) close(epoll_fd_);  // else the descriptor does
+  close(event_fd_);  // nested_ closes epoll_fd_
 }
 
 bool Poller::Add(int fd, Pollable& pollable, std::uint32_t events) {
@@ -76,20 +72,20 @@ void Poller::Start() {
 
 void Poller::Stop() {
   stopped_ = true;
-  nested_->cancel();
+  nested_.cancel();
 }
 
 void Poller::WaitForEvents() {
-  nested_->async_wait(boost::asio::posix::descriptor_base::wait_read, [this](const boost::system::error_code& error) {
+  nested_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this](const boost::system::error_code& error) {
     if (error || stopped_) return;
-    Wait(0);
+    Dispatch();
     if (!stopped_) WaitForEvents();
   });
 }
 
-void Poller::Wait(int timeout_ms) {
+void Poller::Dispatch() {
   std::array<epoll_event, kBatch> events;
-  const int count = epoll_wait(epoll_fd_, events.data(), kBatch, timeout_ms);
+  const int count = epoll_wait(epoll_fd_, events.data(), kBatch, 0);
   fetched_.clear();
   for (int i = 0; i < count; ++i) {
     fetched_.push_back({static_cast<Pollable*>(events[static_cast<std::size_t>(i)].data.ptr),

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <optional>
 #include <vector>
 
 #include "dataplane/net/executor.h"
@@ -24,10 +23,7 @@ class Pollable {
 // (docs/design/0002-poller.md). One per worker, and for its thread only, but for Post.
 class Poller {
  public:
-  // Whoever made it calls Wait in a loop.
-  Poller();
-  // Nested in the epoll of an io_context, whose run then serves everything between Start and Stop: for programs that
-  // have a loop already.
+  // Nested in the epoll of an io_context, whose run then serves everything between Start and Stop.
   explicit Poller(boost::asio::io_context& context);
   ~Poller();
   Poller(const Poller&) = delete;
@@ -41,20 +37,17 @@ class Poller {
   // Runs `task` on the worker's thread, soon. From any thread; after Stop it is dropped.
   void Post(std::function<void()> task);
 
-  // Waits for events for `timeout_ms` at most (-1: for as long as it takes) and serves those that came.
-  void Wait(int timeout_ms);
-
-  // Nested only.
   void Start();
   void Stop();
 
  private:
   void WaitForEvents();
+  void Dispatch();
   void RunTasks();
 
   int epoll_fd_;
   int event_fd_;
-  std::optional<boost::asio::posix::basic_stream_descriptor<Executor>> nested_;
+  boost::asio::posix::basic_stream_descriptor<Executor> nested_;
   // Of the batch that is being dispatched; Remove blanks entries in it.
   struct Fetched {
     Pollable* pollable;

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 
-#include <boost/asio/post.hpp>
 #include <future>
 #include <string>
 
@@ -20,25 +19,17 @@ void Worker::Start() {
   thread_ = std::thread([this] {
     const std::string name = "worker-" + std::to_string(index_);
     pthread_setname_np(pthread_self(), name.c_str());
-    Run();
+    poller_.Start();
+    context_.run();
   });
-}
-
-// The loop is one handler of the context, so that whatever it resumes finds the thread's cache of coroutine frames.
-void Worker::Run() {
-  boost::asio::post(context_, [this] {
-    while (!stopping_) {
-      context_.poll();
-      poller_.Wait(wheel_.WaitMs());
-      wheel_.Turn();
-    }
-  });
-  context_.run();
 }
 
 void Worker::Stop() {
   if (!started_) return;
-  poller_.Post([this] { stopping_ = true; });
+  poller_.Post([this] {
+    poller_.Stop();
+    context_.stop();
+  });
 }
 
 void Worker::Join() {

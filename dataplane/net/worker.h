@@ -10,8 +10,7 @@
 
 namespace portreeve::net {
 
-// The loop: what coroutines have posted to the io_context, then events of sockets, then timers. The io_context has no
-// reactor of its own: sockets and timers of Asio don't work here. Nothing in here is shared with other threads but
+// Nothing in here is shared with other threads but
 // Post. Objects that live on the worker must be destroyed on its thread, or after Join.
 class Worker {
  public:
@@ -37,16 +36,12 @@ class Worker {
   Poller& poller() { return poller_; }
 
  private:
-  void Run();
-
   unsigned index_;
   boost::asio::io_context context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE};
-  DeadlineWheel wheel_;
-  Poller poller_;
+  DeadlineWheel wheel_{context_};
+  Poller poller_{context_};
   std::thread thread_;
   bool started_ = false;
-  // The worker's thread only.
-  bool stopping_ = false;
 };
 
 }  // namespace portreeve::net
