@@ -29,6 +29,7 @@ type Answer struct {
 const ok = "HTTP/1.1 200 OK\r\nX-Echo: {id}\r\n"
 
 // Answers is every hostile answer.
+// SIZE: a table, a line or two for each answer.
 func Answers() []Answer {
 	var all []Answer
 	add := func(name, raw string) *Answer {

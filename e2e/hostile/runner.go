@@ -371,7 +371,8 @@ func (l *lane) checkVictim(c *Case, caseID string) error {
 	}
 	for _, seen := range append(l.open.Seen(before), l.guard.Seen(guardBefore)...) {
 		mayBegin := c != nil && (c.Verdict == RefuseBody || c.Verdict == EitherBody || c.Verdict == Cut)
-		if mayBegin && seen.ID() == caseID && !seen.Complete && len(seen.Faults) == 0 && !harness.IsWireError(seen.Err) {
+		// No id: its head is still being read.
+		if mayBegin && (seen.ID() == caseID || seen.ID() == "") && !seen.Complete && len(seen.Faults) == 0 && !harness.IsWireError(seen.Err) {
 			continue
 		}
 		if seen.ID() != id {
