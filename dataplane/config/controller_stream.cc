@@ -153,10 +153,11 @@ class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlan
   }
 
   void OnDone(const grpc::Status& status) override {
-    const std::function<void()> notify = notify_;
+    std::function<void()> notify;
     std::shared_ptr<Call> self;
     {
       std::lock_guard lock(mutex_);
+      notify = notify_;
       self = std::move(self_);
       done_ = true;
       error_ = status.ok() ? "the controller ended the stream" : status.error_message();
