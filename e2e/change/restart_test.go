@@ -69,22 +69,31 @@ func (p *pair) serves(name string, limit time.Duration) time.Duration {
 	return time.Since(started)
 }
 
-// kept waits until something is kept in the state folder.
+// kept waits until something is kept in the state folder, and nothing is being written there.
 func (p *pair) kept() []string {
 	p.t.Helper()
 	var files []string
+	last, same := "", 0
 	harness.WaitFor(p.t, 5*time.Second, "the last good configuration on disk", func() (bool, string) {
 		files = nil
+		seen := ""
 		entries, err := os.ReadDir(p.state)
 		for _, entry := range entries {
-			if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
-				files = append(files, filepath.Join(p.state, entry.Name()))
-				if info.Mode().Perm() != 0o600 {
-					p.t.Fatalf("%s has the mode %v, want 0600", entry.Name(), info.Mode())
-				}
+			info, err := entry.Info()
+			if err != nil || !info.Mode().IsRegular() {
+				continue
+			}
+			files = append(files, filepath.Join(p.state, entry.Name()))
+			seen += fmt.Sprintln(entry.Name(), info.Size(), info.ModTime())
+			if info.Mode().Perm() != 0o600 {
+				p.t.Fatalf("%s has the mode %v, want 0600", entry.Name(), info.Mode())
 			}
 		}
-		return len(files) > 0, fmt.Sprint(entries, err)
+		// What is written next to it and renamed over it is seen for a moment only.
+		if same++; seen != last {
+			last, same = seen, 0
+		}
+		return len(files) > 0 && same >= 15, fmt.Sprint(entries, err)
 	})
 	return files
 }
