@@ -23,5 +23,7 @@ int main(int argc, char** argv) {
   }
   signals.Start([&] { (*data_plane)->Drain(); }, [&] { (*data_plane)->Stop(); });
   (*data_plane)->Wait();
+  // No late signal reaches a data plane that is going.
+  signals.Finish();
   return 0;
 }
