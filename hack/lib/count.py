@@ -67,8 +67,9 @@ def count_go(path):
                 output.setdefault(key if key[1] else (key[0] or event.get("ImportPath"), None), []).append(event["Output"])
             elif action == "run":
                 results.setdefault(key, "fail")  # until it says otherwise: a killed run has failed
+    # A subtest's own name may hold slashes: what is cut off at one of those names no test.
     parents = {(package, name.rsplit("/", depth)[0])
-               for package, name in results for depth in range(1, name.count("/") + 1)}
+               for package, name in results for depth in range(1, name.count("/") + 1)} & results.keys()
     leaves = {key: result for key, result in results.items() if key not in parents}
     total = [sum(result == word for result in leaves.values()) for word in ("pass", "fail", "skip")]
     # A parent that failed by itself, and a package that doesn't build or died outside a test.
