@@ -88,7 +88,7 @@ func (l *lane) askFor(a Answer, n int, how string) (*harness.Response, error) {
 		Fields: append(harness.Fields{{Name: "X-Id", Value: id}}, a.Fields...)})
 	if err != nil {
 		if a.Cut && errors.Is(err, harness.ErrNoAnswer) {
-			return nil, l.checkVictim(nil, "")
+			return nil, l.checkVictim()
 		}
 		return nil, fmt.Errorf("no good answer: %w", err)
 	}
@@ -108,7 +108,7 @@ func (l *lane) askFor(a Answer, n int, how string) (*harness.Response, error) {
 			return response, fmt.Errorf("the next request on the connection got status %d and the answer to %q: %q", next.Status, got, next.Body)
 		}
 	}
-	return response, l.checkVictim(nil, "")
+	return response, l.checkVictim()
 }
 
 func (a Answer) judge(got *harness.Response, id string) error {
@@ -243,7 +243,7 @@ func TestAnswerBeforeTheBody(t *testing.T) {
 				t.Fatalf("%v %v", response, err)
 			}
 			for range 5 {
-				if err := l.checkVictim(nil, ""); err != nil {
+				if err := l.checkVictim(); err != nil {
 					t.Fatal(err)
 				}
 			}

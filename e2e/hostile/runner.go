@@ -24,6 +24,8 @@ type lane struct {
 	victim   *harness.Client  // another client, whose answers must stay its own
 	report   *report
 	attempts *atomic.Int64
+	// The ids of earlier cases whose head may reach a backend: it may do so when the next case runs, but never whole.
+	begun map[string]bool
 }
 
 // report collects what went wrong.
@@ -78,7 +80,7 @@ func gatewayWithLanes(t *testing.T, n int, report *report, handler harness.Handl
 	var listeners []harness.Listener
 	docs := []string{harness.Base()}
 	for i := range n {
-		l := &lane{port: harness.Port(t), report: report, attempts: attempts}
+		l := &lane{port: harness.Port(t), report: report, attempts: attempts, begun: map[string]bool{}}
 		l.open = harness.NewBackend(t, fmt.Sprintf("open-%d", i), handler)
 		l.guard = harness.NewBackend(t, fmt.Sprintf("guard-%d", i), handler)
 		listener := fmt.Sprintf("l-%d", i)
@@ -155,8 +157,11 @@ func (l *lane) run(c *Case, d delivery) {
 	if err == nil {
 		err = l.judge(c, id, outcome, openBefore, guardBefore)
 	}
+	if bodyMayBegin := c.Verdict == RefuseBody || c.Verdict == EitherBody || c.Verdict == Cut; bodyMayBegin && !outcome.forwarded {
+		l.begun[id] = true
+	}
 	if err == nil {
-		err = l.checkVictim(c, id)
+		err = l.checkVictim()
 	}
 	if err != nil {
 		var seen strings.Builder
@@ -235,7 +240,8 @@ func (l *lane) closed(client *harness.Client) error {
 }
 
 func (l *lane) judge(c *Case, id string, o *outcome, openBefore, guardBefore int) error {
-	open, guard := l.open.Seen(openBefore), l.guard.Seen(guardBefore)
+	open := slices.DeleteFunc(l.open.Seen(openBefore), l.late)
+	guard := slices.DeleteFunc(l.guard.Seen(guardBefore), l.late)
 	if o.followed {
 		open = slices.DeleteFunc(open, func(s harness.Seen) bool { return s.Target == "/after" && s.ID() == id+"-after" })
 	}
@@ -274,11 +280,14 @@ func (l *lane) judge(c *Case, id string, o *outcome, openBefore, guardBefore int
 	if len(guard) > 0 {
 		backend, before = l.guard, guardBefore
 	}
+	var now harness.Seen
 	text, ended := harness.Poll(2*time.Second, func() (bool, string) {
-		now := backend.Seen(before)
-		return len(now) > 0 && (now[0].Complete || now[0].Err != nil), fmt.Sprint(now)
+		rest := slices.DeleteFunc(backend.Seen(before), l.late)
+		if len(rest) > 0 {
+			now = rest[0]
+		}
+		return now.Complete || now.Err != nil, fmt.Sprint(rest)
 	})
-	now := backend.Seen(before)[0]
 	switch {
 	case !ended:
 		return fmt.Errorf("the backend's connection with half a request stays open: %s", text)
@@ -343,9 +352,39 @@ func looseHost(host string) string {
 	return strings.TrimSuffix(host, ".")
 }
 
-// checkVictim sends a request of another client, which uses the same connections to the backend. What is left of a case
-// whose head may reach the backend (c, by its id; nil: none) may come late, but never whole.
-func (l *lane) checkVictim(c *Case, caseID string) error {
+// late says whether what a backend saw is what is left of an earlier case. Without an id its head is still being read.
+func (l *lane) late(seen harness.Seen) bool {
+	known := l.begun[seen.ID()] || seen.Method == "" && seen.Err == nil
+	return known && !seen.Complete && len(seen.Faults) == 0 && !harness.IsWireError(seen.Err)
+}
+
+// settle waits until what refused cases began at the backends has ended, sees that none of it came whole, and forgets
+// all that was seen.
+func (l *lane) settle() {
+	for _, backend := range []*harness.Backend{l.open, l.guard} {
+		text, ended := harness.Poll(4*time.Second, func() (bool, string) {
+			for _, seen := range backend.Seen(0) {
+				if (l.begun[seen.ID()] || seen.Method == "") && !seen.Complete && seen.Err == nil {
+					return false, seen.String()
+				}
+			}
+			return true, ""
+		})
+		if !ended {
+			l.report.add("end", "a request at a backend doesn't end: %s", text)
+		}
+		for _, seen := range backend.Seen(0) {
+			if l.begun[seen.ID()] && (seen.Complete || len(seen.Faults) > 0 || harness.IsWireError(seen.Err)) {
+				l.report.add("end", "a case that was refused reached a backend whole: %s", seen.String())
+			}
+		}
+		backend.Forget()
+	}
+	clear(l.begun)
+}
+
+// checkVictim sends a request of another client, which uses the same connections to the backend.
+func (l *lane) checkVictim() error {
 	id := "victim-" + strconv.FormatInt(runs.Add(1), 10)
 	before, guardBefore := l.open.Count(), l.guard.Count()
 	if l.victim == nil {
@@ -370,12 +409,7 @@ func (l *lane) checkVictim(c *Case, caseID string) error {
 		return fmt.Errorf("another client's request %q got status %d and the answer to %q", id, response.Status, got)
 	}
 	for _, seen := range append(l.open.Seen(before), l.guard.Seen(guardBefore)...) {
-		mayBegin := c != nil && (c.Verdict == RefuseBody || c.Verdict == EitherBody || c.Verdict == Cut)
-		// No id: its head is still being read.
-		if mayBegin && (seen.ID() == caseID || seen.ID() == "") && !seen.Complete && len(seen.Faults) == 0 && !harness.IsWireError(seen.Err) {
-			continue
-		}
-		if seen.ID() != id {
+		if seen.ID() != id && !l.late(seen) {
 			return fmt.Errorf("a request came late to a backend: %s", seen.String())
 		}
 	}
@@ -388,17 +422,13 @@ func each(lanes []*lane, tasks int, work func(l *lane, task int)) {
 	var running sync.WaitGroup
 	for _, l := range lanes {
 		running.Go(func() {
-			for {
-				task := int(next.Add(1)) - 1
-				if task >= tasks || l.report.count() > enough {
-					return
-				}
+			for task := int(next.Add(1)) - 1; task < tasks && l.report.count() <= enough; task = int(next.Add(1)) - 1 {
 				work(l, task)
 				if task%200 == 199 {
-					l.open.Forget()
-					l.guard.Forget()
+					l.settle()
 				}
 			}
+			l.settle()
 		})
 	}
 	running.Wait()
