@@ -6,6 +6,7 @@
 #include "cli/reasons.h"
 #include "cli/run.h"
 #include "cli/validate.h"
+#include "common/command_line.h"
 #include "common/version.h"
 #include "dataplane/server/options.h"
 #include "dataplane/server/signals.h"
@@ -32,7 +33,7 @@ int main(int argc, char** argv) {
   CLI::App* reasons = app.add_subcommand("reasons", "Print docs/reasons.md: every reason of an answer of ours");
   app.add_subcommand("version", "Print the version");
 
-  if (const auto code = server::ParseCommandLine(app, argc, argv)) return *code;
+  if (const auto code = portreeve::ParseCommandLine(app, argc, argv)) return *code;
   if (run->parsed()) return portreeve::cli::Run(folder, options, signals);
   if (validate->parsed()) return portreeve::cli::Validate(folder, output == "json");
   if (reasons->parsed()) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/command_line.h"
 #include "common/log.h"
 #include "common/version.h"
 #include "controller/reconcile_loop.h"
@@ -39,16 +40,7 @@ void AddOptions(CLI::App& app, Options& options) {
          "--epoch", options.epoch,
          "Data planes that have seen a higher one aren't served; raise it to take over from another controller (1)")
       ->type_name("N");
-  app.add_option_function<std::string>(
-         "--log-level",
-         [](const std::string& name) {
-           const auto level = log::LevelFromName(name);
-           if (!level)
-             throw CLI::ValidationError("--log-level", "'" + name + "' is none of debug, info, warning, error");
-           log::SetLevel(*level);
-         },
-         "debug, info, warning or error (info)")
-      ->type_name("LEVEL");
+  portreeve::AddLogLevel(app);
   app.set_version_flag("--version", portreeve::kVersion);
 }
 
@@ -96,12 +88,6 @@ int main(int argc, char** argv) {
   CLI::App app("Serves the configuration in a folder of Gateway API YAML to data planes.", "portreeve-controller");
   Options options;
   AddOptions(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    std::cerr << "portreeve-controller: " << error.what() << "\nRun with --help for the options.\n";
-    return 2;
-  }
+  if (const auto code = portreeve::ParseCommandLine(app, argc, argv)) return *code;
   return Run(options, signals);
 }

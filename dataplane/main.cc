@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "common/command_line.h"
 #include "dataplane/server/data_plane.h"
 #include "dataplane/server/options.h"
 #include "dataplane/server/signals.h"
@@ -15,7 +16,7 @@ int main(int argc, char** argv) {
   app.add_option("--controller", options.controller, "Where the controller listens: unix:PATH or HOST:PORT")
       ->required();
   app.add_option("--gateway", options.gateway, "NAMESPACE/NAME of the Gateway to serve; all of them if left out");
-  if (const auto code = portreeve::server::ParseCommandLine(app, argc, argv)) return *code;
+  if (const auto code = portreeve::ParseCommandLine(app, argc, argv)) return *code;
   auto data_plane = portreeve::server::DataPlane::Start(options);
   if (!data_plane.ok()) {
     std::fprintf(stderr, "portreeve-dataplane: %s\n", std::string(data_plane.status().message()).c_str());

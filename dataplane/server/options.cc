@@ -6,10 +6,9 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
-#include <iostream>
 #include <string_view>
 
-#include "common/log.h"
+#include "common/command_line.h"
 
 namespace portreeve::server {
 namespace {
@@ -117,16 +116,7 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--state", options.state_folder, "Folder for the last good configuration (kept nowhere)")
       ->check(CheckFolder)
       ->type_name("FOLDER");
-  app.add_option_function<std::string>(
-         "--log-level",
-         [](const std::string& name) {
-           const auto level = log::LevelFromName(name);
-           if (!level)
-             throw CLI::ValidationError("--log-level", "'" + name + "' is none of debug, info, warning, error");
-           log::SetLevel(*level);
-         },
-         "debug, info, warning or error (info)")
-      ->type_name("LEVEL");
+  AddLogLevel(app);
   app.add_flag("--proxy-status", options.proxy_status,
                "Say in a Proxy-Status header why an answer isn't the backend's");
   app.add_flag_callback(
@@ -139,17 +129,6 @@ void AddOptions(CLI::App& app, Options& options) {
       ->expected(1)
       ->take_all();
   AddLimitOptions(app, options.limits);
-}
-
-std::optional<int> ParseCommandLine(CLI::App& app, int argc, const char* const* argv) {
-  try {
-    app.parse(argc, argv);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help
-    std::cerr << app.get_name() << ": " << error.what() << "\nRun with --help for the options.\n";
-    return 2;
-  }
 }
 
 }  // namespace portreeve::server

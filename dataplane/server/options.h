@@ -2,7 +2,6 @@
 // for `portreeve run`.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,8 +38,5 @@ struct Options {
 // Adds all of them but --controller and --gateway; values are checked while the command line is read. --log-level takes
 // effect at once. `options` must outlive the parsing.
 void AddOptions(CLI::App& app, Options& options);
-
-// Reads the command line. A value: the program is to end with it (0 after --help, 2 after an error, which is printed).
-std::optional<int> ParseCommandLine(CLI::App& app, int argc, const char* const* argv);
 
 }  // namespace portreeve::server

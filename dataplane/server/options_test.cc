@@ -6,6 +6,7 @@
 #include <sstream>
 #include <vector>
 
+#include "common/command_line.h"
 #include "common/log.h"
 
 namespace portreeve::server {
