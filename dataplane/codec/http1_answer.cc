@@ -11,12 +11,6 @@ using net::Awaitable;
 using net::Clock;
 using net::IoStatus;
 
-namespace {
-
-constexpr std::string_view kLastChunk = "0\r\n\r\n";
-
-}  // namespace
-
 Awaitable<Failure> Http1ServerConnection::WriteInterim(const http::ResponseHead& head) {
   Failure failure;
   if (now_.http10 || now_.head_written) co_return failure;
@@ -121,13 +115,7 @@ bool Http1ServerConnection::SendBodyPart(HeadBuffer& buffer, std::string_view bo
       now_.body_left -= body.size();
       break;
     case BodyFraming::kChunked:
-      if (!body.empty()) {
-        buffer.AppendHex(body.size());
-        buffer.Append("\r\n");
-        tail = end ? std::string_view("\r\n0\r\n\r\n") : std::string_view("\r\n");
-      } else if (end) {
-        tail = kLastChunk;
-      }
+      tail = FrameChunk(body, end, buffer);
       break;
     case BodyFraming::kUntilClose:
       break;

@@ -201,11 +201,21 @@ TEST_CASE("the last request of a connection is told to be it") {
   f.ReadOk(kGet);
   CHECK_FALSE(f.AnswerOk());
   CHECK(f.transport.written().find("Connection: close") != std::string::npos);
-  limits = {};
-  limits.max_connection_age_ms = 0;
-  Fixture g(limits);
-  g.ReadOk(kGet);
-  CHECK_FALSE(g.AnswerOk());
+}
+
+TEST_CASE("a connection that has served long enough is told so with its next answer") {
+  http::Limits limits;
+  limits.max_connection_age_ms = 1;
+  Fixture old(limits);
+  const auto past = net::Clock::now() + std::chrono::milliseconds(2);
+  while (net::Clock::now() < past) {
+  }
+  old.ReadOk(kGet);
+  CHECK_FALSE(old.AnswerOk());
+  limits.max_connection_age_ms = 0;  // for ever
+  Fixture ageless(limits);
+  ageless.ReadOk(kGet);
+  CHECK(ageless.AnswerOk());
 }
 
 TEST_CASE("abort and close after") {

@@ -28,7 +28,6 @@ class Http1ClientConnection final : public Http1Client {
  public:
   Http1ClientConnection(std::unique_ptr<net::Transport> transport, const http::Limits& limits);
 
-  void SetDeadline(Clock::time_point when) override;
   Awaitable<Failure> SendHead(const http::RequestHead& head, std::string_view body, bool end) override;
   Awaitable<Failure> SendBody(std::string_view body, bool end) override;
   bool TrySendHead(const http::RequestHead& head, std::string_view body, bool end, Failure& failure) override;
@@ -79,10 +78,8 @@ class Http1ClientConnection final : public Http1Client {
   Http1Connection io_;
   Http1HeadParser parser_;
   Http1Body body_;
-  BodyPace pace_;
   Exchange now_;
   std::uint64_t served_ = 0;
-  Clock::time_point deadline_ = Clock::time_point::max();
   // Of the request: its head is gone when the answer comes.
   std::string upgrade_;
   std::array<char, 24> websocket_key_{};
@@ -94,13 +91,7 @@ Http1ClientConnection::Http1ClientConnection(std::unique_ptr<net::Transport> tra
       limits_(limits),
       io_(*transport_),
       parser_(Http1HeadParser::Kind::kResponse, limits),
-      body_(limits, Reason::kResponseMalformed),
-      pace_(limits) {}
-
-void Http1ClientConnection::SetDeadline(Clock::time_point when) {
-  deadline_ = when;
-  transport_->SetDeadline(when);
-}
+      body_(limits, Reason::kResponseMalformed) {}
 
 void Http1ClientConnection::RememberUpgrade(const http::RequestHead& head) {
   upgrade_.assign(head.upgrade);
@@ -142,13 +133,7 @@ bool Http1ClientConnection::TrySendBody(std::string_view body, bool end, Failure
 bool Http1ClientConnection::SendBodyPart(HeadBuffer& buffer, std::string_view body, bool end, Failure& failure) {
   std::string_view tail;
   if (now_.framing == http::Framing::kChunked) {
-    if (!body.empty()) {
-      buffer.AppendHex(body.size());
-      buffer.Append("\r\n");
-      tail = end ? std::string_view("\r\n0\r\n\r\n") : std::string_view("\r\n");
-    } else if (end) {
-      tail = "0\r\n\r\n";
-    }
+    tail = FrameChunk(body, end, buffer);
   } else {
     if (now_.framing == http::Framing::kNone) now_.body_left = 0;
     if (body.size() > now_.body_left || (end && body.size() < now_.body_left)) {
@@ -178,8 +163,7 @@ bool Http1ClientConnection::Settle(IoStatus status, Failure& failure) {
 Awaitable<Failure> Http1ClientConnection::FlushPending() {
   Failure failure;
   while (true) {
-    const Clock::time_point idle = Clock::now() + std::chrono::milliseconds(limits_.body_idle_timeout_ms);
-    io_.BeginWrite(std::min(deadline_, idle));
+    io_.BeginWrite(Clock::now() + std::chrono::milliseconds(limits_.body_idle_timeout_ms));
     const IoStatus status = co_await transport_->WaitWritable();
     io_.EndWrite();
     if (Settle(status == IoStatus::kOk ? io_.ContinueWrite() : status, failure)) co_return failure;
@@ -244,7 +228,6 @@ bool Http1ClientConnection::TryReadHead(http::ResponseHead& head, http::Arena& /
   now_.keep = head.keep_alive && head.status != 101;
   ++served_;
   body_.Start(head.framing, head.content_length);
-  pace_.Start();
   return true;
 }
 
@@ -273,7 +256,7 @@ Awaitable<Failure> Http1ClientConnection::ReadHead(http::ResponseHead& head, htt
                                                    bool upgrade_asked) {
   Failure failure;
   while (!TryReadHead(head, arena, head_request, upgrade_asked, failure)) {
-    io_.BeginRead(deadline_);
+    io_.BeginRead(Clock::time_point::max());
     const IoStatus status = co_await transport_->WaitReadable();
     io_.EndRead();
     if (status != IoStatus::kOk) {
@@ -322,7 +305,7 @@ bool Http1ClientConnection::TryReadBody(BodyPiece& piece) {
 Awaitable<BodyPiece> Http1ClientConnection::ReadBody() {
   BodyPiece piece;
   while (!TryReadBody(piece)) {
-    io_.BeginRead(std::min(deadline_, pace_.BeginWait()));
+    io_.BeginRead(Clock::now() + std::chrono::milliseconds(limits_.response_idle_timeout_ms));
     IoStatus status = co_await transport_->WaitReadable();
     io_.EndRead();
     if (status == IoStatus::kOk) status = io_.Fill();

@@ -10,18 +10,15 @@
 
 namespace portreeve::codec {
 
-// One exchange at a time. One thread, the worker's. Sending and receiving may run at the same time. The caller sets the
-// deadline of the step it waits for by SetDeadline; body waits are bounded by body_idle_timeout_ms as well.
+// One exchange at a time. One thread, the worker's. Sending and receiving may run at the same time. Waits for a
+// body piece are bounded by response_idle_timeout_ms, sends by body_idle_timeout_ms; whoever wants less, and whoever
+// waits for a head, ends the wait by transport().Cancel().
 class Http1Client {
  public:
   virtual ~Http1Client() = default;
 
   // Owns the transport.
   static std::unique_ptr<Http1Client> Create(std::unique_ptr<net::Transport> transport, const http::Limits& limits);
-
-  // Bounds every wait of ReadHead, ReadBody, SendHead and SendBody until the next call (time_point::max(): no bound).
-  // Use this rather than the transport's own, which the two directions share.
-  virtual void SetDeadline(net::Clock::time_point when) = 0;
 
   // Serialises the head from scratch (origin form, Host first, exactly one of Content-Length and chunked) and sends it
   // with the first bytes of the body in one write. Refuses (kInternal) what would not be one well-formed request.
@@ -36,8 +33,8 @@ class Http1Client {
 
   // The next response head, interim (1xx) ones too; call again after an interim one. `head_request`: the request was a
   // HEAD, so no body follows. kUpstreamReset when the connection closed before a byte, kResponseMalformed,
-  // kResponseTooLarge, kResponseTimeout on the transport's deadline. Checks all of S17: framing, 1xx count, NUL, bare
-  // LF, Content-Length of a 204, status 100-599, an unasked 101 (`upgrade_asked` false: kUpgradeRefused).
+  // kResponseTooLarge, kResponseTimeout when the transport's deadline passed. Checks all of S17: framing, 1xx count,
+  // NUL, bare LF, Content-Length of a 204, status 100-599, an unasked 101 (`upgrade_asked` false: kUpgradeRefused).
   virtual net::Awaitable<http::Failure> ReadHead(http::ResponseHead& head, http::Arena& arena, bool head_request,
                                                  bool upgrade_asked) = 0;
   // The same from bytes that are here already; false: ReadHead would wait. No system call.

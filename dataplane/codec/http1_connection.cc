@@ -59,21 +59,25 @@ void Http1Connection::KeepHead() {
   head_first_ = false;
 }
 
-void Http1Connection::SetDeadline(net::Clock::time_point& mine, net::Clock::time_point deadline) {
-  mine = deadline;
-  const net::Clock::time_point nearer = std::min(read_deadline_, write_deadline_);
+void Http1Connection::BeginWait(Direction& mine, net::Clock::time_point deadline) {
+  mine = {true, deadline};
+  const net::Clock::time_point nearer = std::min(read_.deadline, write_.deadline);
   if (nearer != kNever || armed_) transport_.SetDeadline(nearer);
   armed_ = nearer != kNever;
 }
 
-// What the other direction waits for must not end by our deadline.
-void Http1Connection::EndWait(net::Clock::time_point& mine, net::Clock::time_point other) {
-  mine = kNever;
-  if (other != kNever) transport_.SetDeadline(other);
+// What the other direction waits for must not end by our deadline. Where nothing waits, ours may stay: the next wait
+// replaces it.
+void Http1Connection::EndWait(Direction& mine, const Direction& other) {
+  mine = {};
+  if (!other.waiting) return;
+  transport_.SetDeadline(other.deadline);
+  armed_ = other.deadline != kNever;
 }
 
 void Http1Connection::ClearDeadlines() {
-  read_deadline_ = write_deadline_ = kNever;
+  read_ = write_ = {};
+  armed_ = false;
   transport_.SetDeadline(kNever);
 }
 

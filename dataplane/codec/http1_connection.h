@@ -35,10 +35,10 @@ class Http1Connection {
   bool write_pending() const { return part_count_ > 0; }
 
   // To be called before a wait, and after it. The transport gets the nearer one of the two directions' deadlines.
-  void BeginRead(net::Clock::time_point deadline) { SetDeadline(read_deadline_, deadline); }
-  void EndRead() { EndWait(read_deadline_, write_deadline_); }
-  void BeginWrite(net::Clock::time_point deadline) { SetDeadline(write_deadline_, deadline); }
-  void EndWrite() { EndWait(write_deadline_, read_deadline_); }
+  void BeginRead(net::Clock::time_point deadline) { BeginWait(read_, deadline); }
+  void EndRead() { EndWait(read_, write_); }
+  void BeginWrite(net::Clock::time_point deadline) { BeginWait(write_, deadline); }
+  void EndWrite() { EndWait(write_, read_); }
 
   // Takes all deadlines off, for whoever takes the transport over.
   void ClearDeadlines();
@@ -46,8 +46,13 @@ class Http1Connection {
  private:
   static constexpr net::Clock::time_point kNever = net::Clock::time_point::max();
 
-  void SetDeadline(net::Clock::time_point& mine, net::Clock::time_point deadline);
-  void EndWait(net::Clock::time_point& mine, net::Clock::time_point other);
+  struct Direction {
+    bool waiting = false;
+    net::Clock::time_point deadline = kNever;
+  };
+
+  void BeginWait(Direction& mine, net::Clock::time_point deadline);
+  void EndWait(Direction& mine, const Direction& other);
   void KeepHead();
 
   net::Transport& transport_;
@@ -63,8 +68,8 @@ class Http1Connection {
 
   // The transport has a deadline of ours; one that others gave it stays.
   bool armed_ = false;
-  net::Clock::time_point read_deadline_ = kNever;
-  net::Clock::time_point write_deadline_ = kNever;
+  Direction read_;
+  Direction write_;
 };
 
 }  // namespace portreeve::codec

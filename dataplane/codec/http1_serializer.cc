@@ -164,6 +164,13 @@ bool SerializeResponse(const http::ResponseHead& head, const ResponseFraming& fr
   return true;
 }
 
+std::string_view FrameChunk(std::string_view piece, bool end, HeadBuffer& out) {
+  if (piece.empty()) return end ? "0\r\n\r\n" : "";
+  out.AppendHex(piece.size());
+  out.Append("\r\n");
+  return end ? "\r\n0\r\n\r\n" : "\r\n";
+}
+
 std::string_view CurrentDate() {
   thread_local std::time_t second = 0;
   thread_local std::array<char, 32> text{};

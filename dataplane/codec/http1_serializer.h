@@ -55,6 +55,10 @@ struct ResponseFraming {
 // Appends a response head, with Date when it is missing (not to 1xx). Left out and refused as for requests.
 bool SerializeResponse(const http::ResponseHead& head, const ResponseFraming& framing, HeadBuffer& out);
 
+// Frames a piece of a chunked body (RFC 9112 section 7.1): appends its size line to `out`, and returns what comes after
+// the piece; with `end` the last chunk too. Nothing at all for an empty piece that isn't the end.
+std::string_view FrameChunk(std::string_view piece, bool end, HeadBuffer& out);
+
 // "Sun, 06 Nov 1994 08:49:37 GMT", of the current second.
 std::string_view CurrentDate();
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "dataplane/codec/connection_age.h"
 #include "dataplane/codec/http1_server_connection.h"
 #include "dataplane/codec/message_checks.h"
 
@@ -22,16 +23,6 @@ namespace {
 constexpr std::uint64_t kMaxLingerBytes = 1024 * 1024;
 constexpr std::chrono::seconds kMaxDrainTime{1};
 
-// A tenth more or less than `age`, so that connections opened together don't end together.
-Clock::duration WithJitter(std::chrono::milliseconds age, const void* salt) {
-  const auto spread = static_cast<std::uint64_t>(age.count() / 5);
-  if (spread == 0) return age;
-  const auto mixed =
-      (reinterpret_cast<std::uintptr_t>(salt) ^ static_cast<std::uint64_t>(Clock::now().time_since_epoch().count())) *
-      0x9E3779B97F4A7C15ULL;
-  return age - std::chrono::milliseconds(spread / 2) + std::chrono::milliseconds((mixed >> 32) % spread);
-}
-
 }  // namespace
 
 Http1ServerConnection::Http1ServerConnection(net::Transport& transport, const http::Limits& limits,
@@ -43,7 +34,7 @@ Http1ServerConnection::Http1ServerConnection(net::Transport& transport, const ht
       parser_(Http1HeadParser::Kind::kRequest, limits),
       body_(limits, Reason::kInvalidBody),
       pace_(limits),
-      end_of_age_(Clock::now() + WithJitter(std::chrono::milliseconds(limits.max_connection_age_ms), this)) {}
+      end_of_age_(EndOfAge(limits, this)) {}
 
 // Views of the last exchange die here.
 void Http1ServerConnection::BeginExchange() {

@@ -75,6 +75,15 @@ void Http2FrameCounter::CheckOrder(std::uint32_t stream) {
   }
 }
 
+// With skip_ the payload's size.
+void Http2FrameCounter::CountBlock(unsigned char type) {
+  if (type == kHeaders) {
+    block_bytes_ = skip_;
+  } else if (type == kContinuation) {
+    block_bytes_ += skip_;
+  }
+}
+
 std::size_t Http2FrameCounter::Count(std::string_view bytes, Http2Cost& cost) {
   std::size_t at = 0;
   while (at < bytes.size()) {
@@ -92,7 +101,8 @@ std::size_t Http2FrameCounter::Count(std::string_view bytes, Http2Cost& cost) {
                                  static_cast<std::uint32_t>(header_[7]) << 8 | header_[8];
     if (header_[3] == kHeaders && stream != 0) CheckOrder(stream);
     CountFrame(header_[3], cost);
-    if (out_of_order_ || cost.verdict() == Http2Cost::Verdict::kClose) break;
+    CountBlock(header_[3]);
+    if (out_of_order_ || header_block_too_large() || cost.verdict() == Http2Cost::Verdict::kClose) break;
   }
   return at;
 }

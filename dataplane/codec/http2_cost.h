@@ -77,11 +77,17 @@ class Http2Cost {
 // that are closed, nghttp2 tells nothing. Nor does it mind a stream that is opened after one of a higher number.
 class Http2FrameCounter {
  public:
+  // `header_block_bytes`: the most that one header block may take as sent, over all of its frames. HPACK can make much
+  // of few bytes; one that doesn't stop is no request.
+  explicit Http2FrameCounter(std::size_t header_block_bytes) : header_block_bytes_(header_block_bytes) {}
+
   // Counts the frames that begin in `bytes`, which continue those of the last call. Returns how many of the bytes are
   // good to be read on: less than all where the client has reached its limit, or breaks the order of streams.
   std::size_t Count(std::string_view bytes, Http2Cost& cost);
   // A stream was opened whose number had been passed over (RFC 9113 section 5.1.1).
   bool out_of_order() const { return out_of_order_; }
+  // A header block has outgrown its bound.
+  bool header_block_too_large() const { return block_bytes_ > header_block_bytes_; }
 
  private:
   static constexpr std::size_t kPrefaceBytes = 24;
@@ -89,11 +95,15 @@ class Http2FrameCounter {
   static constexpr std::size_t kMaxGaps = 8;
 
   void CheckOrder(std::uint32_t stream);
+  void CountBlock(unsigned char type);
 
   // Of the preface, or of the payload of the current frame.
   std::size_t skip_ = kPrefaceBytes;
   unsigned char header_[kHeaderBytes] = {};
   std::size_t header_size_ = 0;
+  const std::size_t header_block_bytes_;
+  // Of the header block that is coming in, payloads of HEADERS and CONTINUATION together.
+  std::size_t block_bytes_ = 0;
   // The highest number used by HEADERS, and the ranges below it that were passed over: the last few.
   std::uint32_t highest_ = 0;
   struct Gap {

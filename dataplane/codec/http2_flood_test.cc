@@ -152,6 +152,22 @@ TEST_CASE("F3 CONTINUATION without end") {
   CHECK(outcome.requests == 0);
 }
 
+TEST_CASE("F4 a header block that outgrows its bound as it is sent") {
+  // Indexed fields of one byte each, in few frames: nghttp2 would take all of it.
+  Http2Connection connection;
+  connection.Feed(std::string(kPreface) + Frame(kSettings, 0, 0, ""));
+  connection.Feed(Frame(kHeaders, kEndStream, 1, GetBlock("/hold")));
+  int frames = 0;
+  while (frames < 8 && !connection.end && !connection.transport.send_closed()) {
+    connection.Feed(Frame(kContinuation, 0, 1, std::string(16000, '\x90')));
+    ++frames;
+  }
+  // Two of the limits for a head together, 16 KiB at a time.
+  CHECK(frames <= 6);
+  CHECK(connection.transport.send_closed());
+  CHECK(connection.server->requests() == 0);
+}
+
 TEST_CASE("F4, F5 header blocks that swell") {
   // One entry of 4,000 bytes in the dynamic table, then references to it of one byte each.
   std::string entry;

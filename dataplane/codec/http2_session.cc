@@ -9,7 +9,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include "dataplane/codec/connection_age.h"
 #include "dataplane/codec/http2_callbacks.h"
+#include "dataplane/net/yield.h"
 
 namespace portreeve::codec {
 
@@ -31,10 +33,6 @@ constexpr std::size_t kMaxDiscardedBytes = 256 * 1024;
 
 net::Clock::time_point After(std::uint64_t milliseconds) {
   return net::Clock::now() + std::chrono::milliseconds(milliseconds);
-}
-
-net::Awaitable<void> Yield(net::Executor executor) {
-  co_await boost::asio::post(executor, net::kAwait);
 }
 
 // Ends the session's ties to the transport even where Run's frame is destroyed before its end.
@@ -67,11 +65,13 @@ Http2Session::Http2Session(net::Transport& transport, net::DeadlineWheel& wheel,
       early_(early),
       raw_(NewServerSession(*this)),
       cost_(limits),
+      frames_(2 * (limits.header_bytes + limits.request_line_bytes)),
       head_deadline_(wheel, *this, &Http2Session::OnHeadDeadline),
       idle_deadline_(wheel, *this, &Http2Session::OnIdleDeadline),
       write_deadline_(wheel, *this, &Http2Session::OnWriteDeadline),
       drain_deadline_(wheel, *this, &Http2Session::OnDrainDeadline),
-      linger_deadline_(wheel, *this, &Http2Session::OnLingerDeadline) {}
+      linger_deadline_(wheel, *this, &Http2Session::OnLingerDeadline),
+      age_deadline_(wheel, *this, &Http2Session::OnAgeDeadline) {}
 
 Http2Session::~Http2Session() {
   // Streams first: they refer to the session.
@@ -103,7 +103,8 @@ void Http2Session::Detach() {
   FailStreams(Reason::kClientClosed);
   transport_ = nullptr;
   handler_ = nullptr;
-  for (auto* deadline : {&head_deadline_, &idle_deadline_, &write_deadline_, &drain_deadline_, &linger_deadline_}) {
+  for (auto* deadline :
+       {&head_deadline_, &idle_deadline_, &write_deadline_, &drain_deadline_, &linger_deadline_, &age_deadline_}) {
     deadline->Disarm();
   }
 }
@@ -112,6 +113,7 @@ void Http2Session::Start() {
   SubmitSettings(raw_, limits_);
   head_deadline_.Arm(After(limits_.header_read_timeout_ms));
   ArmIdle();
+  age_deadline_.Arm(EndOfAge(limits_, this));
   if (!early_.empty()) {
     Feed(early_);
     std::string().swap(early_);
@@ -125,7 +127,7 @@ net::Awaitable<void> Http2Session::ReadUntilEnd() {
     DispatchReady();
     if (reads >= kReadsPerTurn || CanDispatch()) {
       reads = 0;
-      co_await Yield(*executor_);
+      co_await net::Yield(*executor_);
       continue;
     }
     // Shared by all connections of the thread: nothing of it is kept over a wait.
@@ -167,6 +169,8 @@ void Http2Session::AfterFeed(std::ptrdiff_t result) {
   CheckCost();
   if (state_ == State::kOpen && frames_.out_of_order()) {
     Terminate(NGHTTP2_PROTOCOL_ERROR, Reason::kProtocolError);
+  } else if (state_ == State::kOpen && frames_.header_block_too_large()) {
+    Terminate(NGHTTP2_ENHANCE_YOUR_CALM, Reason::kFlood);
   } else if (state_ == State::kOpen && result < 0) {
     const bool flood = result == NGHTTP2_ERR_FLOODED;
     Terminate(flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR,

@@ -94,6 +94,7 @@ class Http2Session final : public Http2Server, public std::enable_shared_from_th
   void OnWriteDeadline();
   void OnDrainDeadline();
   void OnLingerDeadline();
+  void OnAgeDeadline() { Drain(); }
   void ArmIdle();
   void TrimStreams();
 
@@ -144,6 +145,7 @@ class Http2Session final : public Http2Server, public std::enable_shared_from_th
   MemberDeadline<Http2Session> write_deadline_;
   MemberDeadline<Http2Session> drain_deadline_;
   MemberDeadline<Http2Session> linger_deadline_;
+  MemberDeadline<Http2Session> age_deadline_;
   net::WaitSlot end_wait_;
 };
 

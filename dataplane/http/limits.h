@@ -28,6 +28,7 @@ namespace portreeve::http {
   X(tunnel_idle_timeout_ms, 3600000)          \
   X(request_timeout_ms, 300000)               \
   X(response_head_timeout_ms, 60000)          \
+  X(response_idle_timeout_ms, 300000)         \
   X(connect_timeout_ms, 5000)                 \
   X(upstream_idle_timeout_ms, 60000)          \
   X(upstream_idle_connections, 256)           \
