@@ -29,16 +29,22 @@ std::string AddressText(const sockaddr_storage& address) {
 
 }  // namespace
 
-PolledSocket::PolledSocket(Poller& poller, DeadlineWheel& wheel, int fd) : Deadline(wheel), poller_(poller), fd_(fd) {
-  poller_.Add(fd_, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+SocketNames NamesOf(int fd) {
+  SocketNames names;
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
-  if (getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0) {
-    local_port_ = ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
-                                                      : reinterpret_cast<const sockaddr_in&>(address).sin_port);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0) {
+    names.local_port = ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
+                                                           : reinterpret_cast<const sockaddr_in&>(address).sin_port);
   }
   size = sizeof(address);
-  if (getpeername(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0) peer_address_ = AddressText(address);
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0) names.peer_address = AddressText(address);
+  return names;
+}
+
+PolledSocket::PolledSocket(Poller& poller, DeadlineWheel& wheel, int fd)
+    : Deadline(wheel), poller_(poller), fd_(fd), names_(NamesOf(fd)) {
+  if (!poller_.Add(fd_, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP)) Close(true);
 }
 
 PolledSocket::~PolledSocket() {

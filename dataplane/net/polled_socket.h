@@ -11,6 +11,14 @@
 
 namespace portreeve::net {
 
+// Who is at the two ends of a TCP connection.
+struct SocketNames {
+  // "192.0.2.1"; IPv4-mapped IPv6 addresses are shown as IPv4.
+  std::string peer_address;
+  std::uint16_t local_port = 0;
+};
+SocketNames NamesOf(int fd);
+
 // Told that a socket became readable, or that its peer has gone, while nobody waited for it.
 class IdleWatcher {
  public:
@@ -23,7 +31,8 @@ class IdleWatcher {
 // kWouldBlock, or that moved less than it could have.
 class PolledSocket final : private Pollable, private Deadline {
  public:
-  // Takes a non-blocking socket. `poller` and `wheel` outlive this.
+  // Takes a non-blocking socket. `poller` and `wheel` outlive this. When the kernel has no memory left to watch it, it
+  // is closed at once, and every wait says kError.
   PolledSocket(Poller& poller, DeadlineWheel& wheel, int fd);
   ~PolledSocket() override;
 
@@ -49,8 +58,8 @@ class PolledSocket final : private Pollable, private Deadline {
   bool is_open() const { return fd_ >= 0; }
   // Whether a wait for reading would return at once.
   bool maybe_readable() const { return readable_ || hung_up_; }
-  std::uint16_t local_port() const { return local_port_; }
-  const std::string& peer_address() const { return peer_address_; }
+  std::uint16_t local_port() const { return names_.local_port; }
+  const std::string& peer_address() const { return names_.peer_address; }
 
  private:
   void OnEvents(std::uint32_t events) override;
@@ -71,8 +80,7 @@ class PolledSocket final : private Pollable, private Deadline {
   WaitSlot read_wait_;
   WaitSlot write_wait_;
   IdleWatcher* idle_watcher_ = nullptr;
-  std::uint16_t local_port_ = 0;
-  std::string peer_address_;
+  SocketNames names_;
 };
 
 }  // namespace portreeve::net

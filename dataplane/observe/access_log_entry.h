@@ -21,7 +21,9 @@ struct PhaseTimes {
 struct AccessLogEntry {
   // False: a connection that ended before a request was read.
   bool request = true;
+  // Empty where none was found; `port` is always known.
   std::string_view listener;
+  std::uint16_t port = 0;
   std::string_view client;
   std::string_view protocol;
   std::string_view tls;

@@ -119,6 +119,7 @@ void AppendJsonLine(const AccessLogEntry& entry, std::int64_t wall_us, std::stri
   line.Text("time", TimeText(wall_us));
   line.Text("kind", entry.request ? "request" : "connection");
   line.Text("listener", entry.listener);
+  if (entry.port != 0) line.Number("port", entry.port);
   line.Text("client", entry.client);
   line.Text("protocol", entry.protocol);
   line.Text("tls", entry.tls);

@@ -41,7 +41,6 @@ class AccessLogger {
   void Log(unsigned worker, const AccessLogEntry& entry);
   // From worker `worker`'s thread only: hands over what it has. Cheap when it has nothing.
   void Flush(unsigned worker);
-  bool HasPending(unsigned worker) const { return !channels_[worker]->local.empty(); }
 
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 

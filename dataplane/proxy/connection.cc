@@ -44,11 +44,7 @@ std::chrono::milliseconds Ms(std::uint64_t value) {
 
 Connection::Connection(ProxyContext& context, Connections& owner, std::unique_ptr<net::PolledSocket> socket,
                        std::shared_ptr<tls::TlsServerContext> tls)
-    : Deadline(context.worker.wheel()),
-      context_(context),
-      owner_(owner),
-      start_(net::Clock::now()),
-      tls_(tls != nullptr) {
+    : context_(context), owner_(owner), start_(net::Clock::now()), tls_(tls != nullptr) {
   facts_.port = socket->local_port();
   facts_.tls = tls_;
   facts_.client = socket->peer_address();
@@ -56,11 +52,6 @@ Connection::Connection(ProxyContext& context, Connections& owner, std::unique_pt
     transport_ = std::make_unique<tls::TlsTransport>(std::move(socket), std::move(tls));
   } else {
     transport_ = std::make_unique<net::TcpTransport>(std::move(socket));
-  }
-  if (context.limits().max_connection_age_ms > 0) {
-    // Spread by a tenth each way, so that clients don't all come back at one time.
-    const std::uint64_t age = context.limits().max_connection_age_ms;
-    age_limit_ = start_ + Ms(age - age / 10 + context.random.Below(age / 5 + 1));
   }
   owner_.Add(*this);
 }
@@ -186,9 +177,7 @@ net::Awaitable<void> Connection::ServeHttp1() {
     }
     if (refused.reason == Reason::kDraining) break;
     ++requests_;
-    if (draining_ || requests_ >= context_.limits().max_requests_per_connection || net::Clock::now() >= age_limit_) {
-      http1_->CloseAfter();
-    }
+    if (draining_) http1_->CloseAfter();
     Exchange exchange(context_, facts_, *http1_, request, response, arena);
     exchange_ = &exchange;
     co_await exchange.Run(refused);
@@ -210,16 +199,10 @@ net::Awaitable<void> Connection::RunHttp2() {
                                       early_);
   early_ = {};
   if (draining_) http2_->Drain();
-  Arm(age_limit_);
   Http2Requests requests(context_, facts_);
   const http::Failure failure = co_await http2_->Run(requests);
-  Disarm();
   if (failure) LogConnection(failure);
   http2_.reset();
-}
-
-void Connection::OnDeadline() {
-  BeginDrain();
 }
 
 void Connection::LogConnection(http::Failure failure) {
@@ -227,9 +210,7 @@ void Connection::LogConnection(http::Failure failure) {
   if (!context_.access_log.enabled()) return;
   observe::AccessLogEntry entry;
   entry.request = false;
-  const auto port = context_.config->ports.find(facts_.port);
-  if (port != context_.config->ports.end() && port->second->first != nullptr)
-    entry.listener = port->second->first->name;
+  entry.port = facts_.port;
   entry.client = facts_.client;
   entry.tls = facts_.tls_summary;
   entry.server_name = facts_.server_name;
@@ -238,7 +219,7 @@ void Connection::LogConnection(http::Failure failure) {
   entry.reason = failure.reason;
   entry.duration_us = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(net::Clock::now() - start_).count());
-  context_.access_log.Log(context_.index(), entry);
+  context_.Log(entry);
 }
 
 }  // namespace portreeve::proxy

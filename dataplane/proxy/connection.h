@@ -17,13 +17,12 @@ class Connections;
 class Exchange;
 
 // Lives as long as its coroutine. One thread, the worker's.
-// As a Deadline it ends an HTTP/2 connection that has reached its age.
-class Connection final : public std::enable_shared_from_this<Connection>, private net::Deadline {
+class Connection final : public std::enable_shared_from_this<Connection> {
  public:
   // `tls`: null for a plain port.
   Connection(ProxyContext& context, Connections& owner, std::unique_ptr<net::PolledSocket> socket,
              std::shared_ptr<tls::TlsServerContext> tls);
-  ~Connection() override;
+  ~Connection();
 
   // Spawns the coroutine, which keeps the connection alive.
   void Start();
@@ -36,7 +35,6 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::uint16_t port() const { return facts_.port; }
 
  private:
-  void OnDeadline() override;
   net::Awaitable<void> Run();
   net::Awaitable<bool> Handshake();
   // What the client speaks on a plain port is told by its first bytes. False: it said nothing.
@@ -57,7 +55,6 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   // Read by Peek; http1_ refers to it.
   std::string early_;
   net::Clock::time_point start_;
-  net::Clock::time_point age_limit_ = net::Clock::time_point::max();
   std::uint64_t requests_ = 0;
   bool draining_ = false;
   bool tls_ = false;

@@ -18,7 +18,7 @@ void Connections::Accept(int fd, std::shared_ptr<tls::TlsServerContext> tls) {
   context_.cells.connections.Add(1);
   if (most_ != 0 && open_.size() >= most_) {
     context_.cells.connection_failures[static_cast<std::size_t>(http::Reason::kTooManyConnections)].Add(1);
-    LogTooMany();
+    LogTooMany(fd);
     if (tls == nullptr) {
       [[maybe_unused]] const ssize_t sent = send(fd, kTooMany.data(), kTooMany.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     }
@@ -31,14 +31,17 @@ void Connections::Accept(int fd, std::shared_ptr<tls::TlsServerContext> tls) {
   connection->Start();
 }
 
-void Connections::LogTooMany() {
+void Connections::LogTooMany(int fd) {
   if (!context_.access_log.enabled()) return;
   observe::AccessLogEntry entry;
   entry.request = false;
   entry.origin = http::Origin::kGateway;
   entry.phase = http::Phase::kAccept;
   entry.reason = http::Reason::kTooManyConnections;
-  context_.access_log.Log(context_.index(), entry);
+  const net::SocketNames names = net::NamesOf(fd);
+  entry.client = names.peer_address;
+  entry.port = names.local_port;
+  context_.Log(entry);
 }
 
 void Connections::BeginDrain() {

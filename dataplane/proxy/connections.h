@@ -34,7 +34,7 @@ class Connections {
   friend class Connection;
   void Add(Connection& connection);
   void Remove(Connection& connection);
-  void LogTooMany();
+  void LogTooMany(int fd);
 
   ProxyContext& context_;
   std::uint64_t most_;

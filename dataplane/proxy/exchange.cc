@@ -49,6 +49,9 @@ void Exchange::Pin() {
   if (context_.options.forwarded_headers || context_.access_log.enabled()) {
     request_id_ = RequestId(request_, arena_, context_.random);
   }
+  // Before anything is matched: what a client claims of itself must not choose its route. Filters come later and have
+  // the last word.
+  if (!failure_) SetForwarded(request_, arena_, context_.options, connection_, received_authority_, request_id_);
 }
 
 bool Exchange::Route() {
@@ -88,8 +91,6 @@ const config::WeightedBackend& Draw(const config::Rule& rule, upstream::Random& 
 
 bool Exchange::FilterRequest() {
   phase_ = Phase::kPolicy;
-  // Before the filters, so that they have the last word on these fields too.
-  SetForwarded(request_, arena_, context_.options, connection_, received_authority_, request_id_);
   if (rule_->total_weight > 0) weighted_ = &Draw(*rule_, context_.random);
   filter::FilterContext filtering{arena_, connection_.port, matched_prefix_, {}, Reason::kNone};
   for (const filter::FilterChain* chain : {&rule_->filters, weighted_ != nullptr ? &weighted_->filters : nullptr}) {
@@ -174,6 +175,7 @@ void Exchange::Log() {
 
   observe::AccessLogEntry entry;
   if (listener_ != nullptr) entry.listener = listener_->name;
+  entry.port = connection_.port;
   entry.client = connection_.client;
   entry.protocol = http::VersionName(request_.version);
   entry.tls = connection_.tls_summary;
@@ -200,7 +202,7 @@ void Exchange::Log() {
   entry.bytes_out = body_out_;
   entry.duration_us = elapsed;
   entry.times = times_;
-  context_.access_log.Log(context_.index(), entry);
+  context_.Log(entry);
 }
 
 std::uint32_t Exchange::PhaseTime() const {

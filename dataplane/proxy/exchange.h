@@ -63,6 +63,8 @@ class Exchange final : private net::Deadline {
 
   // Watching.
   void Watch();
+  void WatchTry();
+  void ArmWatch();
   void OnDeadline() override;
   void StopWaiting(http::Reason reason);
   // What failed upstream, unless we stopped it ourselves.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "dataplane/net/yield.h"
 #include "dataplane/proxy/exchange.h"
 #include "dataplane/proxy/tunnel.h"
 
@@ -15,6 +16,12 @@ namespace {
 // How soon and how often a waiting exchange looks whether its client is still there.
 constexpr std::chrono::milliseconds kFirstProbe{200};
 constexpr std::chrono::milliseconds kNextProbe{1000};
+// Pieces of a body that are relayed before others have their turn: a megabyte.
+constexpr int kPiecesPerTurn = 64;
+
+std::chrono::milliseconds Milliseconds(std::uint64_t count) {
+  return std::chrono::milliseconds(count);
+}
 
 }  // namespace
 
@@ -23,6 +30,7 @@ net::Awaitable<void> Exchange::Forward() {
   for (;;) {
     failure_ = {};
     ++attempts_;
+    WatchTry();
     if (!PickEndpoint()) {
       co_await Connect();
       if (failure_ && MayTryAgain()) continue;
@@ -126,6 +134,11 @@ net::Awaitable<void> Exchange::ReadAnswerHead() {
   const bool head_request = request_.method == "HEAD";
   const bool upgrade = !request_.upgrade.empty();
   for (;;) {
+    // Stopped while nothing was waited for.
+    if (stopped_ != Reason::kNone) {
+      failure_ = {stopped_, Phase::kWait};
+      co_return;
+    }
     waiting_upstream_ = true;
     failure_ = co_await client.ReadHead(response_, arena_, head_request, upgrade);
     waiting_upstream_ = false;
@@ -204,7 +217,12 @@ net::Awaitable<void> Exchange::RelayAnswer() {
 
 net::Awaitable<void> Exchange::RelayBody() {
   codec::Http1Client& client = lease_.client();
-  for (;;) {
+  for (int pieces = 1;; ++pieces) {
+    if (pieces % kPiecesPerTurn == 0) co_await net::Yield(context_.worker.executor());
+    if (stopped_ != Reason::kNone) {
+      failure_ = {stopped_, Phase::kBody};
+      co_return;
+    }
     codec::BodyPiece piece;
     if (!client.TryReadBody(piece)) {
       waiting_upstream_ = true;
@@ -269,16 +287,23 @@ net::Awaitable<void> Exchange::RelayTunnel() {
 }
 
 void Exchange::Watch() {
-  const http::Limits& limits = context_.limits();
-  const auto ms = [](std::uint64_t value) { return std::chrono::milliseconds(value); };
-  const auto request = rule_->request_timeout.value_or(ms(limits.request_timeout_ms));
+  const auto request = rule_->request_timeout.value_or(Milliseconds(context_.limits().request_timeout_ms));
   if (request.count() > 0) request_deadline_ = start_ + request;
-  const auto attempt = rule_->backend_request_timeout.value_or(ms(0));
-  if (attempt.count() > 0) attempt_deadline_ = start_ + attempt;
-  if (!rule_->request_timeout && !rule_->backend_request_timeout && limits.response_head_timeout_ms > 0) {
-    head_deadline_ = start_ + ms(limits.response_head_timeout_ms);
-  }
   next_probe_ = start_ + kFirstProbe;
+}
+
+// What bounds one try; `timeouts.request` and the watch over the client go on over all of them.
+void Exchange::WatchTry() {
+  const auto now = attempts_ == 1 ? start_ : net::Clock::now();
+  const auto attempt = rule_->backend_request_timeout.value_or(std::chrono::milliseconds(0));
+  if (attempt.count() > 0) attempt_deadline_ = now + attempt;
+  const auto head = Milliseconds(context_.limits().response_head_timeout_ms);
+  const bool timeouts_set = rule_->request_timeout || rule_->backend_request_timeout;
+  if (!timeouts_set && head.count() > 0) head_deadline_ = now + head;
+  ArmWatch();
+}
+
+void Exchange::ArmWatch() {
   Arm(std::min({request_deadline_, attempt_deadline_, head_deadline_, next_probe_}));
 }
 
@@ -286,13 +311,21 @@ void Exchange::OnDeadline() {
   const auto now = context_.worker.wheel().now();
   if (now >= request_deadline_) return StopWaiting(Reason::kRequestTimeout);
   if (now >= attempt_deadline_) return StopWaiting(Reason::kBackendRequestTimeout);
-  if (now >= head_deadline_ && phase_ <= Phase::kWait) return StopWaiting(Reason::kResponseTimeout);
-  if (now >= head_deadline_) head_deadline_ = net::Clock::time_point::max();
+  if (now >= head_deadline_) {
+    if (phase_ > Phase::kWait) {
+      head_deadline_ = net::Clock::time_point::max();
+    } else if (pump_.started() && now < pump_.last_sent() + Milliseconds(context_.limits().response_head_timeout_ms)) {
+      // An endpoint owes its answer only once it has the request: an upload may take its time.
+      head_deadline_ = pump_.last_sent() + Milliseconds(context_.limits().response_head_timeout_ms);
+    } else {
+      return StopWaiting(Reason::kResponseTimeout);
+    }
+  }
   if (now >= next_probe_) {
     if (stream_.PeerGone()) return ClientGone();
     next_probe_ = now + kNextProbe;
   }
-  Arm(std::min({request_deadline_, attempt_deadline_, head_deadline_, next_probe_}));
+  ArmWatch();
 }
 
 void Exchange::ClientGone() {

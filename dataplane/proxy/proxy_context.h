@@ -26,11 +26,12 @@ struct ProxyOptions {
   TrustedProxies trusted_proxies;
 };
 
-// One per worker; its thread only.
-struct ProxyContext {
+// One per worker; its thread only. As a Deadline it hands the access log over when little happens.
+struct ProxyContext final : private net::Deadline {
   ProxyContext(net::Worker& owner, const ProxyOptions& proxy_options, observe::Metrics& all_metrics,
                observe::AccessLogger& logger)
-      : worker(owner),
+      : Deadline(owner.wheel()),
+        worker(owner),
         options(proxy_options),
         metric_cells(all_metrics, owner.index()),
         cells(all_metrics.worker(owner.index())),
@@ -40,6 +41,11 @@ struct ProxyContext {
 
   const http::Limits& limits() const { return options.limits; }
   unsigned index() const { return worker.index(); }
+
+  void Log(const observe::AccessLogEntry& entry) {
+    access_log.Log(index(), entry);
+    if (!armed()) Arm(net::Clock::now() + net::DeadlineWheel::kTick);
+  }
 
   net::Worker& worker;
   const ProxyOptions& options;
@@ -51,6 +57,9 @@ struct ProxyContext {
   upstream::Balancer balancer;
   // What new requests run. Its reference count is this worker's own: pinning it touches no line of another core.
   std::shared_ptr<const config::RuntimeConfig> config;
+
+ private:
+  void OnDeadline() override { access_log.Flush(index()); }
 };
 
 // What is known about a client connection before its first request. Outlives its exchanges.

@@ -4,16 +4,26 @@
 #include <boost/asio/detached.hpp>
 #include <chrono>
 
+#include "dataplane/net/yield.h"
+
 namespace portreeve::proxy {
+namespace {
+
+// Pieces that are carried before others have their turn: a megabyte.
+constexpr int kPiecesPerTurn = 64;
+
+}  // namespace
 
 void RequestPump::Start(codec::Http1Client& client) {
   client_ = &client;
+  last_sent_ = net::Clock::now();
   started_ = running_ = true;
   boost::asio::co_spawn(worker_.executor(), Run(), boost::asio::detached);
 }
 
 net::Awaitable<void> RequestPump::Run() {
-  for (;;) {
+  for (int pieces = 1;; ++pieces) {
+    if (pieces % kPiecesPerTurn == 0) co_await net::Yield(worker_.executor());
     codec::BodyPiece piece;
     if (!stream_.TryReadBody(piece)) piece = co_await stream_.ReadBody();
     bytes_ += piece.bytes.size();
@@ -33,6 +43,7 @@ net::Awaitable<void> RequestPump::Run() {
     }
     // The endpoint takes no more: it may have answered already, which the exchange sees.
     if (failure) break;
+    last_sent_ = net::Clock::now();
     if (piece.end) {
       complete_ = true;
       break;

@@ -27,6 +27,8 @@ class RequestPump final : private net::Deadline {
   // Why the body could not be read (the client's fault); kNone otherwise.
   http::Failure read_failure() const { return read_failure_; }
   std::uint64_t bytes() const { return bytes_; }
+  // When the endpoint was last given a piece.
+  net::Clock::time_point last_sent() const { return last_sent_; }
 
   // The connection upstream is going to be closed: nothing more is sent on it, and it isn't touched any more once this
   // has returned.
@@ -50,6 +52,7 @@ class RequestPump final : private net::Deadline {
   bool discard_ = false;
   http::Failure read_failure_;
   std::uint64_t bytes_ = 0;
+  net::Clock::time_point last_sent_;
   net::WaitSlot done_;
 };
 

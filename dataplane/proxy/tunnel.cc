@@ -7,11 +7,14 @@
 #include <string>
 
 #include "dataplane/net/wait_slot.h"
+#include "dataplane/net/yield.h"
 
 namespace portreeve::proxy {
 namespace {
 
 constexpr std::size_t kCopyBytes = 16 * 1024;
+// Before others have their turn: a megabyte.
+constexpr int kCopiesPerTurn = 64;
 
 // Lives in RunTunnel's frame, which waits for both directions.
 class Tunnel final : private net::Deadline {
@@ -65,7 +68,8 @@ class Tunnel final : private net::Deadline {
       bytes += early.size();
     }
     const auto buffer = std::make_unique<char[]>(kCopyBytes);
-    for (;;) {
+    for (int copies = 1;; ++copies) {
+      if (copies % kCopiesPerTurn == 0) co_await net::Yield(worker_.executor());
       const net::IoResult read = from.TryRead(buffer.get(), kCopyBytes);
       if (read.status == net::IoStatus::kWouldBlock) {
         if (co_await from.WaitReadable() != net::IoStatus::kOk) break;

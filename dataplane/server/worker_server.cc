@@ -8,8 +8,6 @@
 namespace portreeve::server {
 namespace {
 
-// How often the access log's buffer is handed over when little happens.
-constexpr std::chrono::milliseconds kFlush{20};
 // Idle connections are closed this long after a drain has begun: what a client had sent by then is answered first.
 constexpr std::chrono::milliseconds kIdleGrace{1000};
 
@@ -33,12 +31,10 @@ WorkerServer::WorkerServer(net::Worker& worker, const proxy::ProxyOptions& optio
                            std::uint64_t max_connections)
     : Deadline(worker.wheel()),
       worker_(worker),
-      access_log_(access_log),
       ticket_keys_(std::move(ticket_keys)),
       context_(worker, options, metrics, access_log),
       connections_(context_, max_connections) {
   context_.config = std::make_shared<const config::RuntimeConfig>();
-  Arm(worker_.wheel().now() + kFlush);
 }
 
 WorkerServer::~WorkerServer() = default;
@@ -82,10 +78,9 @@ void WorkerServer::SetTls(ListeningPort& listening, const std::shared_ptr<const 
 }
 
 void WorkerServer::Drain(std::function<void()> done) {
-  draining_ = true;
   drained_ = std::move(done);
   connections_.BeginDrain();
-  close_idle_at_ = net::Clock::now() + kIdleGrace;
+  Arm(net::Clock::now() + kIdleGrace);
   connections_.OnEmpty([this] { worker_.Post([this] { FinishDrain(); }); });
   FinishDrain();
 }
@@ -104,7 +99,7 @@ void WorkerServer::FinishDrain() {
 void WorkerServer::CloseAll(std::function<void()> done) {
   for (auto& [number, listening] : ports_) listening.socket->Close();
   ports_.clear();
-  draining_ = false;
+  Disarm();
   drained_ = std::move(done);
   connections_.OnEmpty([this] { worker_.Post([this] { FinishDrain(); }); });
   connections_.CloseAll();
@@ -117,10 +112,10 @@ void WorkerServer::Abandon() {
   connections_.OnEmpty(nullptr);
 }
 
+// While a drain goes on: connections that have become idle since.
 void WorkerServer::OnDeadline() {
-  access_log_.Flush(context_.index());
-  if (draining_ && worker_.wheel().now() >= close_idle_at_) connections_.Drain(0);
-  Arm(worker_.wheel().now() + kFlush);
+  connections_.Drain(0);
+  if (drained_) Arm(net::Clock::now() + net::DeadlineWheel::kTick);
 }
 
 }  // namespace portreeve::server

@@ -58,14 +58,11 @@ class WorkerServer final : private net::Deadline {
   void FinishDrain();
 
   net::Worker& worker_;
-  observe::AccessLogger& access_log_;
   std::shared_ptr<tls::TicketKeys> ticket_keys_;
   proxy::ProxyContext context_;
   proxy::Connections connections_;
   absl::flat_hash_map<std::uint16_t, ListeningPort> ports_;
   std::function<void()> drained_;
-  bool draining_ = false;
-  net::Clock::time_point close_idle_at_;
 };
 
 }  // namespace portreeve::server
