@@ -103,7 +103,7 @@ func (w *world) endLoad() error {
 		// No check followed: the change shows within the time that it may take.
 		end = w.changed.Add(harness.Scale(settle) + time.Second)
 	}
-	time.Sleep(time.Until(end))
+	time.Sleep(time.Until(end)) // the format wants the request sent until one second after the change shows
 	w.stopLoad()
 
 	backendOf := map[string]string{}

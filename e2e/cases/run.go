@@ -113,7 +113,7 @@ func (w *world) settled(check func() error) error {
 		if time.Now().After(deadline) {
 			return err
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // between two looks, until the deadline of the format
 	}
 	if w.first {
 		w.first = false

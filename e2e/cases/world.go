@@ -161,7 +161,7 @@ func behaviour(t testing.TB, letter string, spec BackendSpec) harness.Handler {
 			}
 			if spec.Answer.Delay > 0 {
 				// This is the behaviour that the case asks for, not a wait of the test.
-				time.Sleep(time.Duration(spec.Answer.Delay))
+				time.Sleep(time.Duration(spec.Answer.Delay)) // the delay that the case asks of its backend
 			}
 			fields := harness.Fields{}
 			hasType := false

@@ -121,7 +121,7 @@ func TestChangesUnderLoad(t *testing.T) {
 			settled(t, plain, secure, version, endpoint, leaf)
 		}
 		// The pace of changes: 25 a second.
-		time.Sleep(time.Until(started.Add(40 * time.Millisecond)))
+		time.Sleep(time.Until(started.Add(40 * time.Millisecond))) // the pace of changes
 	}
 	settled(t, plain, secure, version, endpoint, leaf)
 	l.finish()

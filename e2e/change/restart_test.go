@@ -158,7 +158,7 @@ func TestKillAtAnyMoment(t *testing.T) {
 			}
 		}()
 		// Another moment in each round.
-		time.Sleep(time.Duration(20+round*7) * time.Millisecond)
+		time.Sleep(time.Duration(20+round*7) * time.Millisecond) // the moment of the kill
 		p.dataplane.Kill(t)
 		p.controller.Kill(t)
 		close(stop)

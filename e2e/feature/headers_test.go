@@ -116,6 +116,22 @@ func TestProtectedFields(t *testing.T) {
 	}
 }
 
+// TestForwardedFieldsOfAClientChooseNoRoute: what is matched is what backends are told.
+func TestForwardedFieldsOfAClientChooseNoRoute(t *testing.T) {
+	b := harness.NewBackend(t, "b", nil)
+	w := start(t, harness.Options{}, nil, b.Service(), harness.RouteDoc("r", "edge", "", nil, harness.PrefixRule("/", "a", "")+`- matches: [{headers: [{name: X-Forwarded-Proto, value: https}]}]
+  backendRefs: [{name: b, port: 80}]
+- matches: [{headers: [{name: X-Forwarded-For, value: 198.51.100.9}]}]
+  backendRefs: [{name: b, port: 80}]
+`))
+	for _, spoofed := range []harness.Field{field("X-Forwarded-Proto", "https"), field("X-Forwarded-For", "198.51.100.9")} {
+		wantStatus(t, w.do(harness.Request{Fields: harness.Fields{spoofed}}), 200)
+	}
+	if b.Count() > 0 {
+		t.Errorf("a spoofed field reached the other backend")
+	}
+}
+
 func TestFilters(t *testing.T) {
 	w := start(t, harness.Options{}, func(x *harness.Exchange) {
 		if x.ReadBody() == nil {

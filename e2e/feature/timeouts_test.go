@@ -286,6 +286,47 @@ func TestTLSHandshakeTimeout(t *testing.T) {
 	}
 }
 
+// TestUploadLongerThanTheHeadTimeout: an endpoint owes its answer from the end of the request on.
+func TestUploadLongerThanTheHeadTimeout(t *testing.T) {
+	w := start(t, harness.Options{Limits: map[string]int{"response_head_timeout_ms": 500}}, nil)
+	client := w.dial()
+	client.SendText("POST / HTTP/1.1\r\nHost: " + host + "\r\nContent-Length: 10\r\n\r\n")
+	if err := client.Sent(); err != nil {
+		t.Fatal(err)
+	}
+	started := time.Now()
+	go pump(client, "helloworld", 150*time.Millisecond)
+	wantStatus(t, read(t, client, "POST"), 200)
+	if took := time.Since(started); took < time.Second {
+		t.Errorf("the upload took %v only: nothing was tested", took)
+	}
+}
+
+// TestAnswerThatPauses: a silence in an answer is bounded by response_idle_timeout_ms, and not by what bounds clients.
+func TestAnswerThatPauses(t *testing.T) {
+	w := start(t, harness.Options{Limits: map[string]int{"body_idle_timeout_ms": 300, "response_idle_timeout_ms": 1500}}, func(x *harness.Exchange) {
+		_ = x.ReadBody()
+		_ = x.WriteText("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+		if x.Target == "/stuck" {
+			x.Gone(10 * time.Second)
+			x.Close()
+			return
+		}
+		time.Sleep(800 * time.Millisecond) // longer than the first, shorter than the second
+		_ = x.WriteText("world")
+	})
+	if response := w.get("/pauses"); string(response.Body) != "helloworld" || response.Truncated {
+		t.Errorf("%v", response)
+	}
+	from := w.Stdout.Len()
+	started := time.Now()
+	if response := w.get("/stuck"); !response.Truncated {
+		t.Errorf("%v", response)
+	}
+	within(t, "the end", time.Since(started), 1300*time.Millisecond, 3*time.Second)
+	w.logged(from, "path", "/stuck", "origin", "upstream", "phase", "body", "reason", "response_truncated")
+}
+
 // TestTunnelOutlivesTheRequestTimeout: timeouts of requests don't end a WebSocket.
 func TestTunnelOutlivesTheRequestTimeout(t *testing.T) {
 	w := start(t, harness.Options{Limits: map[string]int{"request_timeout_ms": 300, "body_idle_timeout_ms": 300, "connection_idle_timeout_ms": 300, "response_head_timeout_ms": 300}}, switching(echo))

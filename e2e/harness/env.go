@@ -83,7 +83,7 @@ func Poll(limit time.Duration, ok func() (bool, string)) (string, bool) {
 		if done || time.Now().After(deadline) {
 			return seen, done
 		}
-		time.Sleep(pause)
+		time.Sleep(pause) // between two looks, until the deadline
 		pause = min(pause*2, 20*time.Millisecond)
 	}
 }
