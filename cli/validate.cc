@@ -27,8 +27,18 @@ const char* SeverityName(Problem::Severity severity) {
   return severity == Problem::Severity::kError ? "error" : "warning";
 }
 
-nlohmann::ordered_json UnclaimedJson(const translate::Unclaimed& unclaimed) {
-  return {{"object", unclaimed.key.ToString()}, {"message", unclaimed.message}, {"severity", "error"}};
+void AddPlace(const gatewayapi::ObjectKey& key, const Findings& findings, nlohmann::ordered_json& json) {
+  const auto place = findings.places.find(key);
+  if (place == findings.places.end()) return;
+  json["file"] = place->second.file;
+  json["line"] = place->second.line;
+}
+
+nlohmann::ordered_json UnclaimedJson(const translate::Unclaimed& unclaimed, const Findings& findings) {
+  nlohmann::ordered_json json = {
+      {"object", unclaimed.key.ToString()}, {"message", unclaimed.message}, {"severity", "error"}};
+  AddPlace(unclaimed.key, findings, json);
+  return json;
 }
 
 nlohmann::ordered_json ProblemJson(const Problem& problem) {
@@ -43,8 +53,17 @@ nlohmann::ordered_json ProblemJson(const Problem& problem) {
           {"severity", SeverityName(problem.severity)}};
 }
 
-void PrintObject(const ObjectStatus& status, std::ostream& out) {
-  out << (Complains(status) ? "REFUSED " : "ok      ") << status.key << "\n";
+void PrintKey(const gatewayapi::ObjectKey& key, const Findings& findings, std::ostream& out) {
+  out << key;
+  if (const auto place = findings.places.find(key); place != findings.places.end()) {
+    out << " (" << place->second.file << ":" << place->second.line << ")";
+  }
+  out << "\n";
+}
+
+void PrintObject(const ObjectStatus& status, const Findings& findings, std::ostream& out) {
+  out << (Complains(status) ? "REFUSED " : "ok      ");
+  PrintKey(status.key, findings, out);
   std::string last_where;
   VisitConditions(status, [&](const std::string& where, const Condition& condition) {
     if (where != last_where) out << "          " << where << "\n";
@@ -75,13 +94,20 @@ absl::StatusOr<Findings> Examine(const std::string& folder) {
   findings.statuses = translator.Translate(*state).statuses;
   findings.unclaimed = translate::FindUnclaimed(*state);
   findings.problems = (*source)->AllProblems();
+  const auto find_place = [&](const gatewayapi::ObjectKey& key) {
+    if (auto place = (*source)->PlaceOf(key)) findings.places.emplace(key, *std::move(place));
+  };
+  for (const ObjectStatus& status : findings.statuses) find_place(status.key);
+  for (const translate::Unclaimed& one : findings.unclaimed) find_place(one.key);
   return findings;
 }
 
 void PrintText(const Findings& findings, std::ostream& out) {
-  for (const ObjectStatus& status : findings.statuses) PrintObject(status, out);
+  for (const ObjectStatus& status : findings.statuses) PrintObject(status, findings, out);
   for (const translate::Unclaimed& one : findings.unclaimed) {
-    out << "REFUSED " << one.key << "\n      !   " << one.message << "\n";
+    out << "REFUSED ";
+    PrintKey(one.key, findings, out);
+    out << "      !   " << one.message << "\n";
   }
   if (!findings.problems.empty()) out << "\n";
   for (const Problem& problem : findings.problems) out << problem << "\n";
@@ -96,7 +122,7 @@ void PrintJson(const Findings& findings, std::ostream& out) {
   nlohmann::ordered_json json = {{"objects", nlohmann::ordered_json::array()},
                                  {"problems", nlohmann::ordered_json::array()}};
   for (const ObjectStatus& status : findings.statuses) json["objects"].push_back(ObjectJson(status));
-  for (const translate::Unclaimed& one : findings.unclaimed) json["problems"].push_back(UnclaimedJson(one));
+  for (const translate::Unclaimed& one : findings.unclaimed) json["problems"].push_back(UnclaimedJson(one, findings));
   for (const Problem& problem : findings.problems) json["problems"].push_back(ProblemJson(problem));
   out << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
 }

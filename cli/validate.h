@@ -3,11 +3,13 @@
 
 #include <absl/status/statusor.h>
 
+#include <map>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "controller/gatewayapi/problem.h"
+#include "controller/source/file_set.h"
 #include "controller/translate/translator.h"
 #include "controller/translate/unclaimed.h"
 
@@ -18,6 +20,8 @@ struct Findings {
   std::vector<gatewayapi::Problem> problems;
   // What has no status because nobody claims it.
   std::vector<translate::Unclaimed> unclaimed;
+  // Where the objects of the two lists stand.
+  std::map<gatewayapi::ObjectKey, source::SourcePlace> places;
 
   // A condition complains, or a file or object is refused.
   bool refused() const;

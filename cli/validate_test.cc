@@ -115,7 +115,8 @@ TEST_CASE("What is refused is marked, with its reason") {
   const Findings findings = folder.Examine();
   CHECK(findings.refused());
   const std::string text = TextOf(findings);
-  CHECK(text.find("REFUSED HTTPRoute ns/bad") != std::string::npos);
+  CHECK(text.find("REFUSED HTTPRoute ns/bad (") != std::string::npos);
+  CHECK(text.find("/bad.yaml:2)\n") != std::string::npos);
   CHECK(text.find("ok      HTTPRoute ns/shop") != std::string::npos);
   CHECK(text.find("!     ResolvedRefs=False BackendNotFound") != std::string::npos);
 }

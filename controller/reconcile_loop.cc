@@ -119,11 +119,18 @@ void ReconcileLoop::LogUnclaimed(const store::ClusterState& state) {
   for (const translate::Unclaimed& one : translate::FindUnclaimed(state)) {
     std::string text = one.key.ToString() + "\n" + one.message;
     if (!unclaimed_.contains(text)) {
-      log::Warning("nobody claims an object", {{"object", one.key.ToString()}, {"message", one.message}});
+      const source::SourcePlace place = PlaceOf(one.key);
+      log::Warning(
+          "nobody claims an object",
+          {{"object", one.key.ToString()}, {"file", place.file}, {"line", place.line}, {"message", one.message}});
     }
     now.insert(std::move(text));
   }
   unclaimed_ = std::move(now);
+}
+
+source::SourcePlace ReconcileLoop::PlaceOf(const gatewayapi::ObjectKey& key) const {
+  return source_.PlaceOf(key).value_or(source::SourcePlace{});
 }
 
 void ReconcileLoop::LogComplaints(const ObjectStatus& status) {
@@ -133,7 +140,10 @@ void ReconcileLoop::LogComplaints(const ObjectStatus& status) {
     if (!IsComplaint(condition)) return;
     std::string text = where + "\n" + condition.type + "\n" + condition.reason + "\n" + condition.message;
     if (before == complaints_.end() || !before->second.contains(text)) {
+      const source::SourcePlace place = PlaceOf(status.key);
       log::Warning("an object isn't served as its author wants", {{"object", status.key.ToString()},
+                                                                  {"file", place.file},
+                                                                  {"line", place.line},
                                                                   {"part", where},
                                                                   {"condition", condition.type},
                                                                   {"reason", condition.reason},

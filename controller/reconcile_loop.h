@@ -36,6 +36,7 @@ class ReconcileLoop {
   void LogProblems();
   void LogConditions(const std::vector<translate::ObjectStatus>& statuses);
   void LogUnclaimed(const store::ClusterState& state);
+  source::SourcePlace PlaceOf(const gatewayapi::ObjectKey& key) const;
   // What is wrong with one object: reported when it is new.
   void LogComplaints(const translate::ObjectStatus& status);
 

@@ -164,6 +164,8 @@ TEST_CASE("A condition that turns bad is said once, and again only when it says 
   CHECK(lines[0]["condition"] == "ResolvedRefs");
   CHECK(lines[0]["reason"] == "BackendNotFound");
   CHECK(lines[0]["part"] == "parent ns/gw");
+  CHECK(lines[0]["file"].get<std::string>().ends_with("/a.yaml"));
+  CHECK(lines[0]["line"] == 2);
 }
 
 TEST_CASE("A file that doesn't parse is said once, with its place, and changes nothing") {
@@ -175,9 +177,10 @@ TEST_CASE("A file that doesn't parse is said once, with its place, and changes n
   rig.Write("a.yaml", "apiVersion: v1\nkind: [unclosed\n");
   rig.Settle();
   CHECK(rig.cache.Latest("ns/gw")->resources.contains("rule/ns/a/0"));
-  const auto lines = rig.Log("a.yaml");
+  const auto lines = rig.Log("what was served before stays");
   REQUIRE(lines.size() == 1);
   CHECK(lines[0]["level"] == "error");
+  CHECK(lines[0]["file"].get<std::string>().ends_with("/a.yaml"));
   CHECK(lines[0]["line"].get<int>() >= 2);
 }
 

@@ -242,6 +242,13 @@ SourceBatch FileSet::Take() {
   return batch;
 }
 
+std::optional<SourcePlace> FileSet::PlaceOf(const ObjectKey& key) const {
+  const auto claims = claims_.find(key);
+  if (claims == claims_.end() || claims->second.by_file.empty()) return std::nullopt;
+  const auto& [file, held] = *claims->second.by_file.begin();
+  return SourcePlace{prefix_ + file, held->line};
+}
+
 std::vector<Problem> FileSet::AllProblems() const {
   std::vector<Problem> problems;
   for (const auto& [name, file] : files_) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -21,6 +22,11 @@ namespace portreeve::source {
 struct SourceBatch {
   std::vector<ResourceEvent> events;          // deletions first, then by key; at most one for each object
   std::vector<gatewayapi::Problem> problems;  // of the files that changed now, and of names that became contested
+};
+
+struct SourcePlace {
+  std::string file;
+  int line = 0;  // from 1
 };
 
 class FileSet {
@@ -44,6 +50,9 @@ class FileSet {
   // What all calls since the last Take() changed. An object that two files hold is taken from the first by name; when
   // that one goes, the other takes its place without a deletion in between.
   SourceBatch Take();
+
+  // Where the object that is in force stands; nothing for one that no file holds.
+  std::optional<SourcePlace> PlaceOf(const gatewayapi::ObjectKey& key) const;
 
   // Every problem as things stand, by file.
   std::vector<gatewayapi::Problem> AllProblems() const;

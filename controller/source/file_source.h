@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ class FileSource {
 
   // All problems as things stand.
   std::vector<gatewayapi::Problem> AllProblems() const { return files_.AllProblems(); }
+
+  // Where an object stands; nothing for one that isn't there.
+  std::optional<SourcePlace> PlaceOf(const gatewayapi::ObjectKey& key) const { return files_.PlaceOf(key); }
 
   const std::string& folder() const { return folder_; }
 
