@@ -48,6 +48,7 @@ class Tunnel final : private net::Deadline {
 
   // A cancelled copy goes on before Cancel returns, and all may be over by then.
   void Break() {
+    broken_ = true;
     const std::shared_ptr<const bool> over = over_;
     client_.Cancel();
     if (!*over) endpoint_.Cancel();
@@ -70,6 +71,8 @@ class Tunnel final : private net::Deadline {
     const auto buffer = std::make_unique<char[]>(kCopyBytes);
     for (int copies = 1;; ++copies) {
       if (copies % kCopiesPerTurn == 0) co_await net::Yield(worker_.executor());
+      // While nothing was waited for, there was nothing to cancel.
+      if (broken_) co_return;
       const net::IoResult read = from.TryRead(buffer.get(), kCopyBytes);
       if (read.status == net::IoStatus::kWouldBlock) {
         if (co_await from.WaitReadable() != net::IoStatus::kOk) break;
@@ -94,6 +97,7 @@ class Tunnel final : private net::Deadline {
   std::chrono::milliseconds idle_;
   TunnelResult result_;
   bool back_running_ = true;
+  bool broken_ = false;
   std::shared_ptr<bool> over_ = std::make_shared<bool>(false);
   net::WaitSlot back_done_;
 };

@@ -111,6 +111,7 @@ Lease ConnectionPool::TakeIdle(const Endpoint& endpoint, bool probe) {
     cells_.upstream_reused.Add(1);
     return Lease(*this, std::move(connection));
   }
+  Forget(pool);
   return {};
 }
 
