@@ -44,7 +44,7 @@ func TestH2spec(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			seconds := fmt.Sprint(int(harness.Scale(3 * time.Second).Seconds()))
-			suite := exec.Command(path, append(args, "-h", "localhost", "--strict", "-o", seconds)...)
+			suite := exec.Command(path, append(args, "-h", "127.0.0.1", "--strict", "-o", seconds)...)
 			output, err := suite.CombinedOutput()
 			text := regexp.MustCompile(`\x1b\[[0-9;]*m`).ReplaceAllString(string(output), "")
 			summary := regexp.MustCompile(`(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed`).FindStringSubmatch(text)
