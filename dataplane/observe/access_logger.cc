@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,6 +31,8 @@ absl::StatusOr<std::unique_ptr<AccessLogger>> AccessLogger::Open(std::string_vie
 }
 
 AccessLogger::AccessLogger(int fd, bool owned, unsigned workers) : fd_(fd), owned_(owned) {
+  struct stat info{};
+  is_file_ = enabled() && fstat(fd_, &info) == 0 && S_ISREG(info.st_mode);
   for (unsigned i = 0; i < workers; ++i) channels_.push_back(std::make_unique<Channel>());
   if (enabled()) writer_ = std::thread([this] { WriteLoop(); });
 }
@@ -103,7 +106,19 @@ void AccessLogger::WriteLoop() {
   }
 }
 
+// A file takes all that it is given.
+bool AccessLogger::WriteFile(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(fd_, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
 bool AccessLogger::WriteOut(std::string_view text) {
+  if (is_file_) return WriteFile(text);
   auto give_up = std::chrono::steady_clock::time_point::max();
   while (!text.empty()) {
     // poll first: the descriptor may be a pipe whose reader has stopped, and stop must still work.

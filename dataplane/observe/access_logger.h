@@ -27,7 +27,7 @@ class AccessLogger {
  public:
   // What one worker may have waiting for the writer, in bytes.
   static constexpr std::size_t kMaxPending = 4U << 20;
-  static constexpr std::size_t kHandOver = 16U << 10;
+  static constexpr std::size_t kHandOver = 64U << 10;
 
   // `path`: "-" standard output, "off" nothing, else a file that is appended to (and opened again by Reopen).
   static absl::StatusOr<std::unique_ptr<AccessLogger>> Open(std::string_view path, unsigned workers);
@@ -54,10 +54,12 @@ class AccessLogger {
   AccessLogger(int fd, bool owned, unsigned workers);
   void WriteLoop();
   // False: stop was asked and the time is over, or the descriptor is broken.
+  bool WriteFile(std::string_view text);
   bool WriteOut(std::string_view text);
 
   int fd_;
   bool owned_;
+  bool is_file_ = false;
   std::vector<std::unique_ptr<Channel>> channels_;
   std::atomic<std::uint64_t> dropped_{0};
   std::mutex wake_mutex_;
