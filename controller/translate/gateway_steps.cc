@@ -33,12 +33,12 @@ bool SomethingChanged(const ClusterState& state, const Memo& memo) {
                              [&](const Change<Secret>& change) { return memo.secrets.contains(change.name()); });
 }
 
-std::vector<Candidate> FindOurs(const ClusterState& state) {
+std::vector<Candidate> FindOurs(const ClusterState& state, bool addresses) {
   std::vector<Candidate> ours;
   for (const Versioned<Gateway>& gateway : state.All<Gateway>()) {
     const auto* gateway_class = state.Find<GatewayClass>("", gateway->spec.gateway_class_name);
     if (gateway_class == nullptr || !IsOurs(**gateway_class)) continue;
-    ours.push_back({&gateway, ObjectionToGateway(*gateway, ObjectionToClass(**gateway_class))});
+    ours.push_back({&gateway, ObjectionToGateway(*gateway, ObjectionToClass(**gateway_class), addresses)});
   }
   return ours;
 }
@@ -102,7 +102,7 @@ void UpdateClasses(const ClusterState& state, Memo& memo) {
 
 void UpdateGateways(const ClusterState& state, Memo& memo) {
   if (!SomethingChanged(state, memo)) return;
-  const std::vector<Candidate> ours = FindOurs(state);
+  const std::vector<Candidate> ours = FindOurs(state, memo.options.addresses);
   const std::map<NamespacedName, GatewayConflicts> conflicts = ConflictsOf(ours, memo.options.one_data_plane);
   const size_t reads = memo.certificates.reads();
   Gateways judged;

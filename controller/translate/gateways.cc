@@ -83,9 +83,21 @@ Condition ResolvedRefsCondition(const JudgedGateway& gateway, const std::optiona
   return MakeCondition("ResolvedRefs", true, "ResolvedRefs", "all references are resolved", generation);
 }
 
+std::optional<Objection> ObjectionToAddresses(const Gateway& gateway, bool addresses) {
+  for (size_t i = 0; i < gateway.spec.addresses.size(); ++i) {
+    const std::string& type = gateway.spec.addresses[i].type;
+    if (addresses && type == "IPAddress") continue;
+    return Objection{"UnsupportedAddress", Concat("spec.addresses[", std::to_string(i), "]: addresses of type ", type,
+                                                  addresses ? " aren't supported: write type: IPAddress"
+                                                            : " can't be asked for outside Kubernetes: remove them")};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
-std::optional<Objection> ObjectionToGateway(const Gateway& gateway, const std::optional<std::string>& class_objection) {
+std::optional<Objection> ObjectionToGateway(const Gateway& gateway, const std::optional<std::string>& class_objection,
+                                            bool addresses) {
   if (class_objection.has_value()) {
     return Objection{"Invalid", Concat("spec.gatewayClassName: GatewayClass ", gateway.spec.gateway_class_name,
                                        " isn't accepted: ", *class_objection)};
@@ -95,12 +107,7 @@ std::optional<Objection> ObjectionToGateway(const Gateway& gateway, const std::o
     return Objection{"InvalidParameters", Concat("spec.infrastructure.parametersRef: ", ref.group, "/", ref.kind,
                                                  " isn't known: this release has no parameters, so remove it")};
   }
-  if (!gateway.spec.addresses.empty()) {
-    return Objection{"UnsupportedAddress",
-                     Concat("spec.addresses[0]: addresses of type ", gateway.spec.addresses.front().type,
-                            " can't be asked for in this release: remove spec.addresses")};
-  }
-  return std::nullopt;
+  return ObjectionToAddresses(gateway, addresses);
 }
 
 JudgedGateway JudgeGateway(const GatewayContext& context, const store::Versioned<Gateway>& gateway) {

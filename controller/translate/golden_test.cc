@@ -49,7 +49,7 @@ std::string Translated(const std::string& name) {
 
   TranslatorOptions options;
   if (text.find("\n# options: kubernetes\n") != std::string::npos) {
-    options = {.allow_loopback_endpoints = false, .one_data_plane = false};
+    options = {.allow_loopback_endpoints = false, .one_data_plane = false, .addresses = true};
   }
   return ToYaml(Translator(options).Translate(*store::ClusterState::Of(objects)));
 }

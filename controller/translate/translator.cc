@@ -62,6 +62,7 @@ Translation Assemble(Memo& memo) {
   AddClasses(memo, &translation.statuses);
   AddGateways(memo, &translation.statuses);
   AddRoutes(memo, &translation.statuses);
+  translation.secrets = memo.secrets;
   for (const auto& [name, output] : memo.outputs) translation.gateways.emplace(name.ToString(), output.resources);
   return translation;
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,8 @@ struct TranslatorOptions {
   // One data plane serves all Gateways, as standalone: listeners of different Gateways must be distinct, too, and a
   // rule is one resource with its listeners of all Gateways. Otherwise each Gateway is told of its own listeners only.
   bool one_data_plane = true;
+  // spec.addresses may ask for IP addresses: somebody provisions them, and says which a Gateway has got.
+  bool addresses = false;
 };
 
 struct Translation {
@@ -42,6 +45,8 @@ struct Translation {
   absl::btree_map<std::string, ResourceMap> gateways;
   // Of all objects that are ours to judge, sorted by key. lastTransitionTime is left empty: the writer knows it.
   std::vector<ObjectStatus> statuses;
+  // Secrets that Gateways of ours name, there or not: all that has to be read.
+  std::set<gatewayapi::NamespacedName> secrets;
 };
 
 struct Memo;
