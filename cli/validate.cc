@@ -86,7 +86,7 @@ absl::StatusOr<Findings> Examine(const std::string& folder) {
   auto source = source::FileSource::Open(folder);
   if (!source.ok()) return source.status();
   store::ResourceStore store;
-  const source::SourceBatch all = (*source)->LoadAll();
+  const source::SourceBatch all = (*source)->Read();
   for (const source::ResourceEvent& event : all.events) store.Apply(event);
   translate::Translator translator;
   Findings findings;

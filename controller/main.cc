@@ -14,6 +14,7 @@
 #include "common/version.h"
 #include "controller/reconcile_loop.h"
 #include "controller/serve/config_service.h"
+#include "controller/source/file_source.h"
 
 namespace {
 

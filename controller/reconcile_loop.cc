@@ -39,8 +39,12 @@ bool SameStatus(const ObjectStatus& a, const ObjectStatus& b) {
 
 }  // namespace
 
-ReconcileLoop::ReconcileLoop(source::FileSource& source, serve::SnapshotCache& cache)
-    : source_(source), cache_(cache), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+ReconcileLoop::ReconcileLoop(source::Source& source, serve::SnapshotCache& cache, Options options)
+    : source_(source),
+      cache_(cache),
+      observer_(std::move(options.observer)),
+      translator_(options.translator),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (wake_ < 0) {
     std::perror("eventfd");
     std::abort();
@@ -52,12 +56,10 @@ ReconcileLoop::~ReconcileLoop() {
 }
 
 void ReconcileLoop::Run() {
-  Take(source_.LoadAll());
   while (true) {
+    Take(source_.Read());
     pollfd ready[] = {{source_.fd(), POLLIN, 0}, {wake_, POLLIN, 0}};
-    if (poll(ready, 2, -1) < 0) continue;
-    if (ready[1].revents != 0) return;
-    Take(source_.ReadChanges());
+    if (poll(ready, 2, -1) > 0 && ready[1].revents != 0) return;
   }
 }
 
@@ -68,7 +70,7 @@ void ReconcileLoop::Stop() {
 
 void ReconcileLoop::Take(const source::SourceBatch& batch) {
   for (const source::ResourceEvent& event : batch.events) dirty_ |= store_.Apply(event);
-  Translate();
+  if (source_.complete()) Translate();
   LogProblems();
 }
 
@@ -89,6 +91,7 @@ void ReconcileLoop::Translate() {
   // Words come after deeds.
   LogConditions(translation.statuses);
   LogUnclaimed(*state);
+  if (observer_) observer_(state, translation);
   statuses_ = std::move(translation.statuses);
 }
 

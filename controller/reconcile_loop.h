@@ -4,11 +4,13 @@
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "controller/serve/snapshot_cache.h"
-#include "controller/source/file_source.h"
+#include "controller/source/source.h"
 #include "controller/store/resource_store.h"
 #include "controller/translate/translator.h"
 
@@ -19,8 +21,18 @@ namespace portreeve {
 // that turns bad and each problem once, for as long as it stands.
 class ReconcileLoop {
  public:
+  // Told by the loop's thread what was translated, once it is published; its resources are in the cache by then.
+  using Observer =
+      std::function<void(const std::shared_ptr<const store::ClusterState>&, const translate::Translation&)>;
+
+  struct Options {
+    translate::TranslatorOptions translator;
+    Observer observer;
+  };
+
   // Both outlive the loop.
-  ReconcileLoop(source::FileSource& source, serve::SnapshotCache& cache);
+  ReconcileLoop(source::Source& source, serve::SnapshotCache& cache) : ReconcileLoop(source, cache, Options()) {}
+  ReconcileLoop(source::Source& source, serve::SnapshotCache& cache, Options options);
   ~ReconcileLoop();
   ReconcileLoop(const ReconcileLoop&) = delete;
   ReconcileLoop& operator=(const ReconcileLoop&) = delete;
@@ -40,8 +52,9 @@ class ReconcileLoop {
   // What is wrong with one object: reported when it is new.
   void LogComplaints(const translate::ObjectStatus& status);
 
-  source::FileSource& source_;
+  source::Source& source_;
   serve::SnapshotCache& cache_;
+  const Observer observer_;
   store::ResourceStore store_;
   translate::Translator translator_;
   bool dirty_ = true;

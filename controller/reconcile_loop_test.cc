@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "common/log.h"
+#include "controller/source/file_source.h"
 
 namespace portreeve {
 namespace {

@@ -15,19 +15,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "controller/gatewayapi/decode.h"
-#include "controller/source/resource_event.h"
+#include "controller/source/source.h"
 
 namespace portreeve::source {
-
-struct SourceBatch {
-  std::vector<ResourceEvent> events;          // deletions first, then by key; at most one for each object
-  std::vector<gatewayapi::Problem> problems;  // of the files that changed now, and of names that became contested
-};
-
-struct SourcePlace {
-  std::string file;
-  int line = 0;  // from 1
-};
 
 class FileSet {
  public:
@@ -47,8 +37,9 @@ class FileSet {
   // Files that hold an object which several files hold since the last Take().
   std::set<std::string> NewRivals() const;
 
-  // What all calls since the last Take() changed. An object that two files hold is taken from the first by name; when
-  // that one goes, the other takes its place without a deletion in between.
+  // What all calls since the last Take() changed, with the problems of the files that changed and of names that became
+  // contested. An object that two files hold is taken from the first by name; when that one goes, the other takes its
+  // place without a deletion in between.
   SourceBatch Take();
 
   // Where the object that is in force stands; nothing for one that no file holds.

@@ -118,12 +118,8 @@ FileSource::~FileSource() {
   close(epoll_fd_);
 }
 
-SourceBatch FileSource::LoadAll() {
-  Walk("");
-  return files_.Take();
-}
-
-SourceBatch FileSource::ReadChanges() {
+SourceBatch FileSource::Read() {
+  if (!std::exchange(loaded_, true)) Walk("");
   uint64_t expirations = 0;
   while (read(timer_fd_, &expirations, sizeof expirations) > 0) {
   }

@@ -1,5 +1,5 @@
 // FileSource: a folder of YAML and JSON files as a source of objects. It is watched, not polled: when a writer has
-// closed a file, or put it in place by rename or link, the next ReadChanges() has it. Belongs to one thread.
+// closed a file, or put it in place by rename or link, the next Read() has it. Belongs to one thread.
 #pragma once
 
 #include <chrono>
@@ -13,10 +13,11 @@
 #include "absl/status/statusor.h"
 #include "controller/source/file_set.h"
 #include "controller/source/folder_watch.h"
+#include "controller/source/source.h"
 
 namespace portreeve::source {
 
-class FileSource {
+class FileSource final : public Source {
  public:
   // A file that goes may only be on its way to be replaced: editors rename the old one away before they write the new
   // one. Deletions wait this long for it to come back; nothing else waits.
@@ -26,24 +27,16 @@ class FileSource {
   // Fails if the folder doesn't exist or can't be read. Files are *.yaml, *.yml and *.json at any depth; names that
   // begin with "." are skipped.
   static absl::StatusOr<std::unique_ptr<FileSource>> Open(const std::string& folder);
-  ~FileSource();
+  ~FileSource() override;
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
 
-  // Everything there is, once, before the first ReadChanges().
-  SourceBatch LoadAll();
-
-  // Readable when ReadChanges() may have something to say.
-  int fd() const { return epoll_fd_; }
-
-  // What has happened since the last call; doesn't wait. Only files whose bytes differ are decoded again.
-  SourceBatch ReadChanges();
-
-  // All problems as things stand.
-  std::vector<gatewayapi::Problem> AllProblems() const { return files_.AllProblems(); }
-
-  // Where an object stands; nothing for one that isn't there.
-  std::optional<SourcePlace> PlaceOf(const gatewayapi::ObjectKey& key) const { return files_.PlaceOf(key); }
+  int fd() const override { return epoll_fd_; }
+  // The first call reads every file; after it, only files whose bytes differ are decoded again.
+  SourceBatch Read() override;
+  bool complete() const override { return loaded_; }
+  std::vector<gatewayapi::Problem> AllProblems() const override { return files_.AllProblems(); }
+  std::optional<SourcePlace> PlaceOf(const gatewayapi::ObjectKey& key) const override { return files_.PlaceOf(key); }
 
   const std::string& folder() const { return folder_; }
 
@@ -63,6 +56,7 @@ class FileSource {
 
   std::string folder_;
   std::unique_ptr<FolderWatch> watch_;
+  bool loaded_ = false;
   int epoll_fd_;
   int timer_fd_;
   FileSet files_;

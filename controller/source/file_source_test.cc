@@ -46,7 +46,7 @@ class Folder {
     auto opened = FileSource::Open((base_ / "f").string());
     REQUIRE(opened.ok());
     source_ = *std::move(opened);
-    Take(source_->LoadAll());
+    Take(source_->Read());
   }
 
   FileSource& source() { return *source_; }
@@ -64,7 +64,7 @@ class Folder {
         FAIL("the change was not seen in time");
       }
       pollfd wait{source_->fd(), POLLIN, 0};
-      if (poll(&wait, 1, static_cast<int>(left.count())) > 0) Take(source_->ReadChanges());
+      if (poll(&wait, 1, static_cast<int>(left.count())) > 0) Take(source_->Read());
     }
     return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
   }
@@ -162,7 +162,7 @@ TEST_CASE("The old file renamed away first, then a new one written") {
   folder.Write("a.yaml", Route("a", "a"));
   folder.Open();
   fs::rename(folder / "a.yaml", folder / "a.yaml~");
-  CHECK(folder.source().ReadChanges().events.empty());
+  CHECK(folder.source().Read().events.empty());
   folder.Write("a.yaml", Route("a", "a2"));
   folder.UntilHosts({{"a", "a2"}});
   CHECK(folder.deletions == 0);
@@ -173,7 +173,7 @@ TEST_CASE("Emptied and written again") {
   folder.Write("a.yaml", Route("a", "a"));
   folder.Open();
   folder.Write("a.yaml", "");
-  CHECK(folder.source().ReadChanges().events.empty());
+  CHECK(folder.source().Read().events.empty());
   folder.Write("a.yaml", Route("a", "a2"));
   folder.UntilHosts({{"a", "a2"}});
   CHECK(folder.deletions == 0);
