@@ -5,9 +5,9 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "cli/status_json.h"
 #include "controller/condition_report.h"
 #include "controller/source/file_source.h"
+#include "controller/status/status_json.h"
 #include "controller/store/resource_store.h"
 
 namespace portreeve::cli {
@@ -121,7 +121,7 @@ void PrintText(const Findings& findings, std::ostream& out) {
 void PrintJson(const Findings& findings, std::ostream& out) {
   nlohmann::ordered_json json = {{"objects", nlohmann::ordered_json::array()},
                                  {"problems", nlohmann::ordered_json::array()}};
-  for (const ObjectStatus& status : findings.statuses) json["objects"].push_back(ObjectJson(status));
+  for (const ObjectStatus& status : findings.statuses) json["objects"].push_back(status::ObjectJson(status));
   for (const translate::Unclaimed& one : findings.unclaimed) json["problems"].push_back(UnclaimedJson(one, findings));
   for (const Problem& problem : findings.problems) json["problems"].push_back(ProblemJson(problem));
   out << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";

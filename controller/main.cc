@@ -1,6 +1,7 @@
 // portreeve-controller: reads objects, serves what follows from them to data planes.
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <iostream>
@@ -12,6 +13,7 @@
 #include "common/command_line.h"
 #include "common/log.h"
 #include "common/version.h"
+#include "controller/cluster_controller.h"
 #include "controller/reconcile_loop.h"
 #include "controller/serve/config_service.h"
 #include "controller/source/file_source.h"
@@ -23,14 +25,35 @@ namespace log = portreeve::log;
 
 struct Options {
   std::string folder;
+  bool kubernetes = false;
   std::vector<std::string> listen;
   std::uint64_t epoch = 1;
+  portreeve::ClusterOptions cluster;
 };
 
+void AddClusterOptions(CLI::App& app, portreeve::ClusterOptions& options, CLI::Option* kubernetes) {
+  const auto add = [&](const char* name, auto& value, const char* text, const char* type) {
+    return app.add_option(name, value, text)->needs(kubernetes)->type_name(type)->group("In a cluster");
+  };
+  add("--kubeconfig", options.kubeconfig, "How to reach the API server (in a pod: its own account)", "FILE");
+  add("--namespace", options.ns, "The controller's own namespace ($POD_NAMESPACE)", "NS")->envname("POD_NAMESPACE");
+  add("--pod", options.pod, "This process's name in the Lease and in events ($POD_NAME)", "NAME")->envname("POD_NAME");
+  add("--service-name", options.service_name, "By which data planes reach --listen: portreeve-controller.NS.svc",
+      "HOST");
+  add("--admin", options.admin, "Admin port: /healthz /readyz /metrics /version (none)", "ADDRESS");
+  add("--dataplane-image", options.data_plane_image, "Image of the data planes", "IMAGE");
+  add("--dataplane-pull-policy", options.data_plane_pull_policy, "When it is pulled (IfNotPresent)", "POLICY");
+  add("--watch-namespace", options.watch_namespaces, "Only this namespace; several times if need be (all)", "NS")
+      ->expected(1)
+      ->take_all();
+}
+
 void AddOptions(CLI::App& app, Options& options) {
-  app.add_option("--folder", options.folder, "Folder of Gateway API YAML; it is watched")
-      ->required()
-      ->type_name("FOLDER");
+  auto* folder =
+      app.add_option("--folder", options.folder, "Folder of Gateway API YAML; it is watched")->type_name("FOLDER");
+  auto* kubernetes =
+      app.add_flag("--kubernetes", options.kubernetes, "Follow the API server of a cluster")->excludes(folder);
+  AddClusterOptions(app, options.cluster, kubernetes);
   app.add_option("--listen", options.listen,
                  "Where data planes connect: unix:PATH or HOST:PORT; several times if need be")
       ->required()
@@ -59,6 +82,22 @@ sigset_t BlockSignals() {
   sigaddset(&set, SIGINT);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   return set;
+}
+
+int RunInCluster(const portreeve::ClusterOptions& options, const sigset_t& signals) {
+  portreeve::ClusterController controller(options);
+  absl::Status status;
+  std::thread starter([&] {
+    status = controller.Start();
+    if (!status.ok()) kill(getpid(), SIGTERM);
+  });
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  controller.Cancel();
+  starter.join();
+  if (!status.ok() && !absl::IsCancelled(status)) return Fail(status);
+  log::Info("stopping; data planes go on with what they have");
+  return 0;
 }
 
 int Run(const Options& options, const sigset_t& signals) {
@@ -90,5 +129,18 @@ int main(int argc, char** argv) {
   Options options;
   AddOptions(app, options);
   if (const auto code = portreeve::ParseCommandLine(app, argc, argv)) return *code;
+  if (options.kubernetes) {
+    options.cluster.listen = options.listen;
+    for (const auto& [option, value] :
+         {std::pair("--namespace", &options.cluster.ns), std::pair("--pod", &options.cluster.pod),
+          std::pair("--service-name", &options.cluster.service_name),
+          std::pair("--dataplane-image", &options.cluster.data_plane_image)}) {
+      if (value->empty()) return Fail(absl::InvalidArgumentError(std::string(option) + " is needed with --kubernetes"));
+    }
+    const int code = RunInCluster(options.cluster, signals);
+    log::Flush();
+    return code;
+  }
+  if (options.folder.empty()) return Fail(absl::InvalidArgumentError("--folder or --kubernetes is needed"));
   return Run(options, signals);
 }

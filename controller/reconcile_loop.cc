@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 #include <utility>
 
 #include "common/log.h"
@@ -31,6 +32,10 @@ void LogProblem(const Problem& problem) {
               {"field", problem.field},
               {"reason", problem.message},
               {"remedy", problem.remedy}});
+}
+
+double MillisecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
 bool SameStatus(const ObjectStatus& a, const ObjectStatus& b) {
@@ -57,9 +62,9 @@ ReconcileLoop::~ReconcileLoop() {
 
 void ReconcileLoop::Run() {
   while (true) {
-    Take(source_.Read());
+    Round();
     pollfd ready[] = {{source_.fd(), POLLIN, 0}, {wake_, POLLIN, 0}};
-    if (poll(ready, 2, -1) > 0 && ready[1].revents != 0) return;
+    if (poll(ready, 2, dirty_ && source_.listed() ? 0 : -1) > 0 && ready[1].revents != 0) return;
   }
 }
 
@@ -68,26 +73,42 @@ void ReconcileLoop::Stop() {
   if (write(wake_, &one, sizeof(one)) < 0) std::perror("eventfd");
 }
 
-void ReconcileLoop::Take(const source::SourceBatch& batch) {
-  for (const source::ResourceEvent& event : batch.events) dirty_ |= store_.Apply(event);
-  if (source_.complete()) Translate();
+void ReconcileLoop::Round() {
+  Take(source_.Read());
+  if (dirty_ && source_.listed()) {
+    Translate();
+    // Whether something that this refers to is still on its way shows in the next read only.
+    Take(source_.Read());
+  }
+  if (translation_ && source_.complete() && source_.settled()) Publish();
   LogProblems();
 }
 
+void ReconcileLoop::Take(const source::SourceBatch& batch) {
+  for (const source::ResourceEvent& event : batch.events) dirty_ |= store_.Apply(event);
+}
+
 void ReconcileLoop::Translate() {
-  if (!std::exchange(dirty_, false)) return;
+  dirty_ = false;
   const auto start = std::chrono::steady_clock::now();
-  const auto state = store_.Snapshot();
-  translate::Translation translation = translator_.Translate(*state);
-  const auto translated = std::chrono::steady_clock::now();
-  const std::size_t gateways = translation.gateways.size();
+  state_ = store_.Snapshot();
+  translation_ = translator_.Translate(*state_);
+  log::Debug("translated", {{"gateways", translation_->gateways.size()},
+                            {"objects", translation_->statuses.size()},
+                            {"ms", MillisecondsSince(start)}});
+  std::set<gatewayapi::ObjectKey> wanted;
+  for (const gatewayapi::NamespacedName& secret : translation_->secrets) {
+    wanted.insert({gatewayapi::Kind::kSecret, secret.namespace_, secret.name});
+  }
+  source_.SetWanted(wanted);
+}
+
+void ReconcileLoop::Publish() {
+  translate::Translation translation = *std::exchange(translation_, std::nullopt);
+  const auto state = std::exchange(state_, nullptr);
+  const auto start = std::chrono::steady_clock::now();
   cache_.Publish(std::move(translation.gateways));
-  using Milliseconds = std::chrono::duration<double, std::milli>;
-  log::Debug("translated and published",
-             {{"gateways", gateways},
-              {"objects", translation.statuses.size()},
-              {"translate_ms", Milliseconds(translated - start).count()},
-              {"publish_ms", Milliseconds(std::chrono::steady_clock::now() - translated).count()}});
+  log::Debug("published", {{"ms", MillisecondsSince(start)}});
   // Words come after deeds.
   LogConditions(translation.statuses);
   LogUnclaimed(*state);

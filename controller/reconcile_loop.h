@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,10 @@ class ReconcileLoop {
   void Stop();
 
  private:
+  void Round();
   void Take(const source::SourceBatch& batch);
   void Translate();
+  void Publish();
   void LogProblems();
   void LogConditions(const std::vector<translate::ObjectStatus>& statuses);
   void LogUnclaimed(const store::ClusterState& state);
@@ -58,6 +61,9 @@ class ReconcileLoop {
   store::ResourceStore store_;
   translate::Translator translator_;
   bool dirty_ = true;
+  // What was translated and not yet published, and from what.
+  std::optional<translate::Translation> translation_;
+  std::shared_ptr<const store::ClusterState> state_;
   int wake_ = -1;
 
   absl::btree_set<std::string> problems_;

@@ -14,6 +14,8 @@ using config::v1::Verdict;
 constexpr std::chrono::seconds kHelloDeadline(10);
 // An install waits for workers and sockets, never for clients.
 constexpr std::chrono::seconds kVerdictDeadline(60);
+// Names of Kubernetes are shorter.
+constexpr std::size_t kMaxNameBytes = 1024;
 
 grpc::Status BrokenProtocol(const char* what) {
   return {grpc::StatusCode::INVALID_ARGUMENT, what};
@@ -30,13 +32,24 @@ Stream::Outgoing::~Outgoing() {
 
 void Stream::Start() {
   std::lock_guard lock(mutex_);
+  if (Begin()) StartRead(&incoming_);
+}
+
+void Stream::StartWith(SecretBytes token, std::string peer) {
+  std::lock_guard lock(mutex_);
+  must_prove_ = true;
+  peer_ = std::move(peer);
+  if (Begin()) Prove(std::move(token));
+}
+
+bool Stream::Begin() {
   self_ = shared_from_this();
-  if (!registry_.Add(self_)) {
-    FinishOnce({grpc::StatusCode::UNAVAILABLE, "the controller is stopping"});
-    return;
+  if (registry_.Add(self_)) {
+    Expect(&Stream::answer_, kHelloDeadline, "Hello");
+    return true;
   }
-  Expect(kHelloDeadline, "Hello");
-  StartRead(&incoming_);
+  FinishOnce({grpc::StatusCode::UNAVAILABLE, "the controller is stopping"});
+  return false;
 }
 
 void Stream::Wake() {
@@ -52,17 +65,8 @@ void Stream::Close(const grpc::Status& status) {
 void Stream::OnReadDone(bool ok) {
   std::lock_guard lock(mutex_);
   if (!ok) return FinishOnce(grpc::Status::OK);
-  grpc::Status status = BrokenProtocol("a message that is neither Hello nor Verdict");
-  if (incoming_.has_hello()) {
-    status = TakeHello(*incoming_.mutable_hello());
-  } else if (incoming_.has_verdict()) {
-    status = TakeVerdict(incoming_.verdict());
-  }
-  if (!status.ok()) {
-    log::Warning("stream of a data plane ends",
-                 {{"gateway", gateway_}, {"instance", instance_}, {"reason", status.error_message()}});
-    return FinishOnce(status);
-  }
+  const grpc::Status status = TakeMessage();
+  if (!status.ok()) return Refuse(status);
   if (finished_) return;
   // Hello may be large, and is needed no more.
   incoming_ = config::v1::DataPlaneMessage();
@@ -87,22 +91,84 @@ void Stream::OnDone() {
   {
     std::lock_guard lock(mutex_);
     self = std::move(self_);
-    alarm_.reset();
+    answer_.alarm.reset();
+    proof_.alarm.reset();
     if (greeted_) log::Info("data plane disconnected", {{"gateway", gateway_}, {"instance", instance_}});
   }
   registry_.Remove(std::move(self));
 }
 
+void Stream::Prove(SecretBytes token) {
+  if (token.Reveal().empty()) {
+    return Refuse({grpc::StatusCode::UNAUTHENTICATED,
+                   "a data plane shows the token of its ServiceAccount; start it with --controller-token"});
+  }
+  proving_ = registry_.gate()->Ask(std::move(token), [weak = weak_from_this()](const absl::StatusOr<Identity>& who) {
+    if (const std::shared_ptr<Stream> stream = weak.lock()) stream->OnIdentity(who);
+  });
+  // Whoever is in already stays.
+  if (!proving_ && !identity_) Refuse({grpc::StatusCode::UNAVAILABLE, "too many data planes connect at once"});
+}
+
+void Stream::OnIdentity(const absl::StatusOr<Identity>& identity) {
+  std::lock_guard lock(mutex_);
+  proving_ = false;
+  if (finished_) return;
+  if (identity.ok()) {
+    if (identity_ && identity_->gateway != identity->gateway) {
+      return Refuse(
+          {grpc::StatusCode::PERMISSION_DENIED, absl::StrCat("the token is of Gateway '", identity->gateway,
+                                                             "' now, and was of Gateway '", identity_->gateway, "'")});
+    }
+    const bool first = !identity_;
+    identity_ = *identity;
+    Expect(&Stream::proof_, registry_.proof_deadline(), "a proof of who it is");
+    if (first) StartRead(&incoming_);
+    return;
+  }
+  const absl::Status& status = identity.status();
+  if (identity_ && absl::IsUnavailable(status)) {
+    // As long as nobody can be asked, what was true last counts.
+    log::Warning("whose token a data plane shows can't be found out; its stream goes on",
+                 {{"gateway", gateway_}, {"instance", instance_}, {"reason", std::string(status.message())}});
+    return Expect(&Stream::proof_, registry_.proof_deadline(), "a proof of who it is");
+  }
+  Refuse({static_cast<grpc::StatusCode>(status.code()), std::string(status.message())});
+}
+
+grpc::Status Stream::TakeProof(config::v1::Proof& proof) {
+  if (!must_prove_) return BrokenProtocol("a proof that nobody asked for");
+  if (proving_) return grpc::Status::OK;
+  Prove(SecretBytes(std::move(*proof.mutable_token())));
+  return grpc::Status::OK;
+}
+
+grpc::Status Stream::TakeMessage() {
+  if (incoming_.has_hello()) return TakeHello(*incoming_.mutable_hello());
+  if (incoming_.has_verdict()) return TakeVerdict(incoming_.verdict());
+  if (incoming_.has_proof()) return TakeProof(*incoming_.mutable_proof());
+  return BrokenProtocol("a message that is neither Hello, Verdict nor Proof");
+}
+
 grpc::Status Stream::TakeHello(config::v1::Hello& hello) {
   if (greeted_) return BrokenProtocol("a second Hello");
+  if (hello.gateway().size() > kMaxNameBytes || hello.instance().size() > kMaxNameBytes) {
+    return BrokenProtocol("a name in Hello is too long");
+  }
   gateway_ = hello.gateway();
   instance_ = hello.instance();
+  if (identity_ && identity_->gateway != gateway_) {
+    const std::string asked = gateway_.empty() ? "all Gateways" : absl::StrCat("Gateway '", gateway_, "'");
+    return {grpc::StatusCode::PERMISSION_DENIED,
+            absl::StrCat("the token of pod '", identity_->pod, "' is of Gateway '", identity_->gateway,
+                         "', and the data plane asks for ", asked, "; start it with --gateway ", identity_->gateway)};
+  }
   if (hello.epoch() > registry_.epoch()) {
     return {grpc::StatusCode::FAILED_PRECONDITION, absl::StrCat("the epoch of this controller is ", registry_.epoch(),
                                                                 ", and the data plane has seen ", hello.epoch())};
   }
   greeted_ = true;
-  alarm_.reset();
+  answer_.alarm.reset();
   held_snapshot_ = hello.snapshot();
   held_.reserve(static_cast<std::size_t>(hello.held_size()));
   for (auto& held : *hello.mutable_held()) {
@@ -128,7 +194,7 @@ grpc::Status Stream::TakeVerdict(const Verdict& verdict) {
 }
 
 grpc::Status Stream::TakeResult(const Verdict& verdict) {
-  alarm_.reset();
+  answer_.alarm.reset();
   switch (verdict.result()) {
     case Verdict::INSTALLED:
       base_ = outgoing_->target;
@@ -160,8 +226,11 @@ void Stream::CompleteOutgoing() {
 void Stream::SendIfIdle() {
   if (!greeted_ || finished_ || outgoing_ != nullptr) return;
   const std::shared_ptr<const Snapshot> latest = registry_.cache().Latest(gateway_);
-  if (latest == nullptr || latest == base_) return;
-  if (base_ != nullptr && base_->version == latest->version) {
+  if (latest == nullptr) return;
+  // A new epoch is told even if nothing else is new.
+  const bool epoch_known = epoch_ == registry_.epoch();
+  if (epoch_known && latest == base_) return;
+  if (epoch_known && base_ != nullptr && base_->version == latest->version) {
     base_ = latest;
     return;
   }
@@ -173,7 +242,7 @@ void Stream::SendIfIdle() {
                                  {"target", outgoing_->message.target()},
                                  {"changed", outgoing_->delta.changed.size()},
                                  {"removed", outgoing_->delta.removed.size()}});
-  Expect(kVerdictDeadline, "a verdict");
+  Expect(&Stream::answer_, kVerdictDeadline, "a verdict");
   StartWrite(&outgoing_->message);
 }
 
@@ -195,8 +264,9 @@ std::unique_ptr<Stream::Outgoing> Stream::Next(const std::shared_ptr<const Snaps
   held_snapshot_.clear();
   send_full_ = false;
 
+  epoch_ = registry_.epoch();
   next->message.set_nonce(++nonce_);
-  next->message.set_epoch(registry_.epoch());
+  next->message.set_epoch(epoch_);
   next->message.set_target(latest->version);
   auto* changed = next->message.mutable_changed();
   changed->Reserve(static_cast<int>(next->delta.changed.size()));
@@ -210,22 +280,30 @@ std::unique_ptr<Stream::Outgoing> Stream::Next(const std::shared_ptr<const Snaps
 
 void Stream::FinishOnce(const grpc::Status& status) {
   if (std::exchange(finished_, true)) return;
-  alarm_.reset();
+  answer_.alarm.reset();
+  proof_.alarm.reset();
   Finish(status);
 }
 
-void Stream::Expect(std::chrono::seconds deadline, const char* what) {
-  const std::uint64_t wait = ++wait_;
-  alarm_ = std::make_unique<grpc::Alarm>();
-  alarm_->Set(std::chrono::system_clock::now() + deadline, [weak = weak_from_this(), wait, what](bool ok) {
+void Stream::Refuse(const grpc::Status& status) {
+  registry_.ReportEnd(gateway_, instance_.empty() ? peer_ : instance_, status.error_message());
+  FinishOnce(status);
+}
+
+void Stream::Expect(Awaited Stream::* awaited, std::chrono::milliseconds deadline, const char* what) {
+  Awaited& one = this->*awaited;
+  const std::uint64_t wait = ++one.wait;
+  one.alarm = std::make_unique<grpc::Alarm>();
+  one.alarm->Set(std::chrono::system_clock::now() + deadline, [weak = weak_from_this(), awaited, wait, what](bool ok) {
     if (!ok) return;
-    if (const std::shared_ptr<Stream> stream = weak.lock()) stream->OnDeadline(wait, what);
+    if (const std::shared_ptr<Stream> stream = weak.lock()) stream->OnDeadline(awaited, wait, what);
   });
 }
 
-void Stream::OnDeadline(std::uint64_t wait, const char* what) {
+void Stream::OnDeadline(Awaited Stream::* awaited, std::uint64_t wait, const char* what) {
   std::lock_guard lock(mutex_);
-  if (wait != wait_ || alarm_ == nullptr) return;
+  const Awaited& one = this->*awaited;
+  if (wait != one.wait || one.alarm == nullptr) return;
   log::Warning("data plane is silent; ending its stream",
                {{"gateway", gateway_}, {"instance", instance_}, {"awaited", what}});
   FinishOnce({grpc::StatusCode::DEADLINE_EXCEEDED, absl::StrCat(what, " didn't come in time")});
@@ -235,6 +313,7 @@ void Stream::Report(const Verdict& verdict) {
   DataPlaneReport report;
   report.gateway = gateway_;
   report.instance = instance_;
+  if (identity_) report.pod = identity_->pod;
   report.snapshot = base_->version;
   for (const auto& refusal : verdict.refused()) {
     report.refused.push_back({refusal.key(), refusal.version(), refusal.origin(), refusal.field(), refusal.message()});

@@ -6,6 +6,36 @@
 #include "controller/serve/stream.h"
 
 namespace portreeve::serve {
+namespace {
+
+constexpr std::chrono::seconds kSayAgain(60);
+// Reasons may hold names that were sent to us.
+constexpr std::size_t kMaxSaid = 1000;
+
+}  // namespace
+
+void StreamRegistry::Require(Authenticator authenticator, std::chrono::milliseconds proof_deadline) {
+  proof_deadline_ = proof_deadline;
+  gate_ = std::make_unique<TokenGate>(std::move(authenticator));
+}
+
+bool StreamRegistry::RaiseEpoch(std::uint64_t epoch) {
+  std::uint64_t last = epoch_;
+  while (epoch > last) {
+    if (epoch_.compare_exchange_weak(last, epoch)) return true;
+  }
+  return false;
+}
+
+void StreamRegistry::ReportEnd(const std::string& gateway, const std::string& instance, const std::string& reason) {
+  const auto now = std::chrono::steady_clock::now();
+  {
+    std::lock_guard lock(mutex_);
+    absl::erase_if(said_, [&](const auto& entry) { return now - entry.second >= kSayAgain; });
+    if (said_.size() >= kMaxSaid || !said_.emplace(gateway + '\0' + reason, now).second) return;
+  }
+  log::Warning("stream of a data plane ends", {{"gateway", gateway}, {"instance", instance}, {"reason", reason}});
+}
 
 bool StreamRegistry::Add(std::shared_ptr<Stream> stream) {
   std::lock_guard lock(mutex_);

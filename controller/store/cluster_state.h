@@ -111,7 +111,8 @@ class ClusterState {
 
   std::tuple<MapPtr<gatewayapi::GatewayClass>, MapPtr<gatewayapi::Gateway>, MapPtr<gatewayapi::HTTPRoute>,
              MapPtr<gatewayapi::ReferenceGrant>, MapPtr<gatewayapi::Namespace>, MapPtr<gatewayapi::Service>,
-             MapPtr<gatewayapi::EndpointSlice>, MapPtr<gatewayapi::Secret>, MapPtr<gatewayapi::ConfigMap>>
+             MapPtr<gatewayapi::EndpointSlice>, MapPtr<gatewayapi::Secret>, MapPtr<gatewayapi::ConfigMap>,
+             MapPtr<gatewayapi::DataPlaneConfig>>
       maps_;
   // By (namespace, service, slice name).
   std::shared_ptr<const std::vector<Versioned<gatewayapi::EndpointSlice>>> slices_;

@@ -53,6 +53,10 @@ bool SameForTranslation(const gatewayapi::ConfigMap& a, const gatewayapi::Config
   return a.data == b.data && a.binary_data == b.binary_data;
 }
 
+bool SameForTranslation(const gatewayapi::DataPlaneConfig& a, const gatewayapi::DataPlaneConfig& b) {
+  return a.spec == b.spec;
+}
+
 auto SliceOrder(const EndpointSlice& slice) {
   return std::tuple<std::string_view, std::string_view, std::string_view>(slice.metadata.namespace_, ServiceOf(slice),
                                                                           slice.metadata.name);
@@ -94,6 +98,8 @@ bool ResourceStore::Delete(const gatewayapi::ObjectKey& key) {
       return DeleteObject<gatewayapi::Secret>(key);
     case Kind::kConfigMap:
       return DeleteObject<gatewayapi::ConfigMap>(key);
+    case Kind::kDataPlaneConfig:
+      return DeleteObject<gatewayapi::DataPlaneConfig>(key);
   }
   return false;
 }

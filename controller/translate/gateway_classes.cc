@@ -1,9 +1,8 @@
 #include "controller/translate/gateway_classes.h"
 
-#include <algorithm>
-
 #include "controller/translate/conditions.h"
 #include "controller/translate/statuses.h"
+#include "controller/translate/supported_features.h"
 #include "controller/translate/text.h"
 #include "controller/translate/translator.h"
 
@@ -20,43 +19,16 @@ std::optional<std::string> ObjectionToClass(const gatewayapi::GatewayClass& gate
                 " isn't known: this release has no parameters, so remove it");
 }
 
-const std::vector<std::string>& SupportedFeatures() {
-  static const std::vector<std::string> features = [] {
-    std::vector<std::string> all = {
-        "Gateway",
-        "GatewayHTTPListenerIsolation",
-        "GatewayHTTPSListenerDetectMisdirectedRequests",
-        "GatewayPort8080",
-        "GatewayRouteHostnameIntersectionPrecedence",
-        "HTTPRoute",
-        "HTTPRoute303RedirectStatusCode",
-        "HTTPRoute307RedirectStatusCode",
-        "HTTPRoute308RedirectStatusCode",
-        "HTTPRouteBackendProtocolWebSocket",
-        "HTTPRouteBackendRequestHeaderModification",
-        "HTTPRouteBackendTimeout",
-        "HTTPRouteBackendURLRewrite",
-        "HTTPRouteDestinationPortMatching",
-        "HTTPRouteHostRewrite",
-        "HTTPRouteMethodMatching",
-        "HTTPRouteNamedRouteRule",
-        "HTTPRouteParentRefPort",
-        "HTTPRoutePathRedirect",
-        "HTTPRoutePathRewrite",
-        "HTTPRoutePortRedirect",
-        "HTTPRouteQueryParamMatching",
-        "HTTPRouteRequestTimeout",
-        "HTTPRouteResponseHeaderModification",
-        "HTTPRouteSchemeRedirect",
-        "ReferenceGrant",
-    };
-    std::ranges::sort(all);
-    return all;
-  }();
+std::vector<std::string> SupportedFeatures(bool in_cluster) {
+  std::vector<std::string> features;
+  for (const SupportedFeature& feature : kSupportedFeatures) {
+    if (in_cluster || !feature.in_cluster_only) features.emplace_back(feature.name);
+  }
   return features;
 }
 
-std::shared_ptr<const gatewayapi::GatewayClass::Status> StatusOfClass(const gatewayapi::GatewayClass& gateway_class) {
+std::shared_ptr<const gatewayapi::GatewayClass::Status> StatusOfClass(const gatewayapi::GatewayClass& gateway_class,
+                                                                      bool in_cluster) {
   const std::optional<std::string> objection = ObjectionToClass(gateway_class);
   const int64_t generation = gateway_class.metadata.generation;
   auto status = std::make_shared<gatewayapi::GatewayClass::Status>();
@@ -66,7 +38,7 @@ std::shared_ptr<const gatewayapi::GatewayClass::Status> StatusOfClass(const gate
                                      objection.value_or("the class is accepted"), generation),
                        MakeCondition("SupportedVersion", true, "SupportedVersion",
                                      "the version of the Gateway API is supported", generation)});
-  status->supported_features = SupportedFeatures();
+  status->supported_features = SupportedFeatures(in_cluster);
   return status;
 }
 

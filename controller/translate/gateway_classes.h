@@ -16,10 +16,11 @@ bool IsOurs(const gatewayapi::GatewayClass& gateway_class);
 // Why a class of ours isn't accepted; its Gateways aren't served then.
 std::optional<std::string> ObjectionToClass(const gatewayapi::GatewayClass& gateway_class);
 
-// The features of the conformance suite that this release has, sorted.
-const std::vector<std::string>& SupportedFeatures();
+// The features of the conformance suite that this release has, sorted. `in_cluster`: addresses are provisioned.
+std::vector<std::string> SupportedFeatures(bool in_cluster);
 
 // The status that a class of ours should have.
-std::shared_ptr<const gatewayapi::GatewayClass::Status> StatusOfClass(const gatewayapi::GatewayClass& gateway_class);
+std::shared_ptr<const gatewayapi::GatewayClass::Status> StatusOfClass(const gatewayapi::GatewayClass& gateway_class,
+                                                                      bool in_cluster);
 
 }  // namespace portreeve::translate

@@ -95,7 +95,8 @@ void UpdateClasses(const ClusterState& state, Memo& memo) {
     const std::string& name = gateway_class->metadata.name;
     auto before = memo.classes.find(name);
     const bool same = before != memo.classes.end() && before->second.gateway_class == gateway_class.object;
-    classes[name] = same ? before->second : ClassEntry{gateway_class.object, StatusOfClass(*gateway_class)};
+    classes[name] =
+        same ? before->second : ClassEntry{gateway_class.object, StatusOfClass(*gateway_class, memo.options.addresses)};
   }
   memo.classes = std::move(classes);
 }

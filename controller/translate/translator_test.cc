@@ -368,17 +368,23 @@ TEST_CASE("what nobody claims is named") {
 }
 
 TEST_CASE("supported features are sorted, unique, and no more than a status holds") {
-  const std::vector<std::string>& features = SupportedFeatures();
-  CHECK(std::ranges::is_sorted(features));
-  CHECK(std::ranges::adjacent_find(features) == features.end());
-  CHECK(features.size() <= 64);
-  for (const char* claimed :
-       {"Gateway", "HTTPRoute", "ReferenceGrant", "GatewayPort8080", "HTTPRouteBackendURLRewrite"}) {
-    CHECK(std::ranges::find(features, claimed) != features.end());
-  }
-  for (const char* not_yet : {"HTTPRouteCORS", "HTTPRouteRequestMirror", "HTTPRouteRetryCodes", "TLSRoute",
-                              "ListenerSet", "HTTPRouteBackendProtocolH2C"}) {
-    CHECK(std::ranges::find(features, not_yet) == features.end());
+  for (const bool in_cluster : {false, true}) {
+    const std::vector<std::string> features = SupportedFeatures(in_cluster);
+    CHECK(std::ranges::is_sorted(features));
+    CHECK(std::ranges::adjacent_find(features) == features.end());
+    CHECK(features.size() <= 64);
+    const auto has = [&](const char* name) { return std::ranges::find(features, name) != features.end(); };
+    for (const char* claimed :
+         {"Gateway", "HTTPRoute", "ReferenceGrant", "GatewayPort8080", "HTTPRouteBackendURLRewrite"}) {
+      CHECK(has(claimed));
+    }
+    for (const char* not_yet : {"HTTPRouteCORS", "HTTPRouteRequestMirror", "HTTPRouteRetryCodes", "TLSRoute",
+                                "ListenerSet", "HTTPRouteBackendProtocolH2C"}) {
+      CHECK_FALSE(has(not_yet));
+    }
+    for (const char* provisioned : {"GatewayAddressEmpty", "GatewayInfrastructure", "GatewayStaticAddresses"}) {
+      CHECK(has(provisioned) == in_cluster);
+    }
   }
 }
 
