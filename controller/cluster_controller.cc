@@ -15,6 +15,7 @@
 #include "common/admin_server.h"
 #include "common/log.h"
 #include "common/version.h"
+#include "controller/change_times.h"
 #include "controller/cluster_metrics.h"
 #include "controller/kube/elector.h"
 #include "controller/kube/http_api_client.h"
@@ -35,11 +36,17 @@ namespace {
 
 constexpr std::chrono::seconds kTick(1);
 constexpr std::chrono::seconds kAuthorityRetry(2);
+// Watches that have had no trouble for so long since the Lease was read are as new as it.
+constexpr std::chrono::seconds kUpToDate(3);
 
 absl::StatusOr<std::unique_ptr<kube::ApiClient>> Connect(const kube::KubeConfig& config) {
   auto client = kube::HttpApiClient::Create(config.server);
   if (!client.ok()) return client.status();
   return *std::move(client);
+}
+
+bool AllWatching(const std::vector<kube::KindReport>& kinds) {
+  return std::ranges::none_of(kinds, [](const kube::KindReport& kind) { return kind.status.unreachable; });
 }
 
 // "18000" of "0.0.0.0:18000".
@@ -56,6 +63,8 @@ struct ClusterController::Parts {
   absl::Status Start();
   void StartElector(std::unique_ptr<kube::ApiClient> client);
   absl::Status WaitForCertificate();
+  // Data planes that came before the objects are known would be sent away.
+  absl::Status WaitForObjects();
   void StartWriters(std::unique_ptr<kube::ApiClient> watch_client);
   absl::Status StartService();
   absl::Status StartAdmin();
@@ -63,7 +72,8 @@ struct ClusterController::Parts {
 
   bool leading() const { return elector != nullptr && elector->leader(); }
   // What was translated goes to whoever acts on it.
-  void Observe(const std::shared_ptr<const store::ClusterState>& state, const translate::Translation& translation);
+  void Observe(const std::shared_ptr<const store::ClusterState>& state, const translate::Translation& translation,
+               const ReconcileLoop::Round& round);
   void TellLeadership();
   // Once a second: what shows only on a clock, or in another replica's doings.
   void Tick();
@@ -83,10 +93,14 @@ struct ClusterController::Parts {
   std::unique_ptr<ReconcileLoop> loop;
   std::unique_ptr<serve::ConfigService> service;
   std::unique_ptr<AdminServer> admin;
-  std::atomic<bool> published = false;
+  ChangeTimes times;
+  std::atomic<std::size_t> refused = 0;
+  // All of the above is there.
+  std::atomic<bool> serving = false;
 
   std::mutex mutex;
   std::condition_variable changed;
+  bool published = false;                // guarded by mutex
   serve::AuthorityKeeper::Owners owners;  // as of the last translation; guarded by mutex
   bool stopping = false;                  // guarded by mutex
   std::thread loop_thread;
@@ -115,10 +129,15 @@ absl::Status ClusterController::Parts::Start() {
   source = std::make_unique<kube::KubeSource>(std::move(clients[3]), std::move(source_options));
   ReconcileLoop::Options loop_options;
   loop_options.translator = {.allow_loopback_endpoints = false, .one_data_plane = false, .addresses = true};
-  loop_options.observer = [this](const auto& state, const auto& translation) { Observe(state, translation); };
+  loop_options.observer = [this](const auto& state, const auto& translation, const auto& round) {
+    Observe(state, translation, round);
+  };
   loop = std::make_unique<ReconcileLoop>(*source, cache, std::move(loop_options));
-  if (absl::Status status = StartService(); !status.ok()) return status;
   loop_thread = std::thread([this] { loop->Run(); });
+  if (absl::Status status = WaitForObjects(); !status.ok()) return status;
+  if (absl::Status status = StartService(); !status.ok()) return status;
+  log::Info("everything is read, and data planes are served");
+  serving = true;
   tick_thread = std::thread([this] { Tick(); });
   return absl::OkStatus();
 }
@@ -149,6 +168,12 @@ absl::Status ClusterController::Parts::WaitForCertificate() {
   }
   authority->Start();
   return absl::OkStatus();
+}
+
+absl::Status ClusterController::Parts::WaitForObjects() {
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [this] { return published || stopping; });
+  return published ? absl::OkStatus() : absl::CancelledError("stopping");
 }
 
 void ClusterController::Parts::StartWriters(std::unique_ptr<kube::ApiClient> watch_client) {
@@ -187,15 +212,18 @@ absl::Status ClusterController::Parts::StartService() {
     return provisioner->GatewayOf(ns, account);
   };
   reviewer = std::make_unique<serve::TokenReviewer>(*api, std::move(reviewing));
-  serve::ConfigService::Options serving;
-  serving.addresses = options.listen;
-  serving.epoch = std::max<std::uint64_t>(elector->epoch(), 1);
-  serving.listener = [this](const serve::DataPlaneReport& report) { statuses->DataPlanesChanged(report.gateway); };
+  serve::ConfigService::Options service_options;
+  service_options.addresses = options.listen;
+  service_options.epoch = std::max<std::uint64_t>(elector->epoch(), 1);
+  service_options.listener = [this](const serve::DataPlaneReport& report) {
+    times.Reported(report);
+    statuses->DataPlanesChanged(report.gateway);
+  };
   serve::ConfigService::Tls tls;
   tls.certificate = [this] { return authority->certificate(); };
   tls.authenticator = [this](std::string_view token) { return reviewer->Authenticate(token); };
-  serving.tls = std::move(tls);
-  auto started = serve::ConfigService::Start(std::move(serving), cache);
+  service_options.tls = std::move(tls);
+  auto started = serve::ConfigService::Start(std::move(service_options), cache);
   if (!started.ok()) return started.status();
   service = *std::move(started);
   return absl::OkStatus();
@@ -209,12 +237,15 @@ absl::Status ClusterController::Parts::StartAdmin() {
   admin->Handle("/healthz", [] { return AdminAnswer{.body = "ok\n"}; });
   admin->Handle("/version", [] { return AdminAnswer{.body = absl::StrCat(kVersion, "\n")}; });
   admin->Handle("/readyz", [this] {
-    if (published.load()) return AdminAnswer{.body = "ok\n"};
+    if (serving.load()) return AdminAnswer{.body = "ok\n"};
     return AdminAnswer{.status = 503, .body = "not everything has been read from the API server yet: see the log\n"};
   });
   admin->Handle("/metrics", [this] {
     ClusterMetrics metrics;
-    if (published.load()) {
+    metrics.translate = times.translate();
+    metrics.acknowledge = times.acknowledge();
+    metrics.refused = refused.load();
+    if (serving.load()) {
       metrics.kinds = source->Report();
       metrics.status_writes = writer->counts();
       metrics.provisioning = provisioner->counts();
@@ -230,22 +261,28 @@ absl::Status ClusterController::Parts::StartAdmin() {
 }
 
 void ClusterController::Parts::Observe(const std::shared_ptr<const store::ClusterState>& state,
-                                       const translate::Translation& translation) {
+                                       const translate::Translation& translation,
+                                       const ReconcileLoop::Round& round) {
+  times.Translated(round.translate_time);
+  refused = round.refused;
   const auto all = std::make_shared<const std::vector<translate::ObjectStatus>>(translation.statuses);
   statuses->Submit(state, all);
   provisioner->Submit(state, all);
   serve::AuthorityKeeper::Owners now;
   for (const translate::ObjectStatus& one : *all) {
     if (one.gateway == nullptr) continue;
+    const std::string name = one.key.Name().ToString();
+    if (const auto snapshot = cache.Latest(name)) times.Published(name, snapshot->version, round.since);
     const auto* gateway = state->Find<gatewayapi::Gateway>(one.key.namespace_, one.key.name);
     if (gateway != nullptr) now[one.key.namespace_].insert({one.key.name, (*gateway)->metadata.uid});
   }
   {
     const std::lock_guard lock(mutex);
     owners = now;
+    published = true;
   }
+  changed.notify_all();
   authority->SetOwners(leading() ? std::move(now) : serve::AuthorityKeeper::Owners());
-  if (!published.exchange(true)) log::Info("everything is read and published");
 }
 
 void ClusterController::Parts::TellLeadership() {
@@ -261,9 +298,14 @@ void ClusterController::Parts::TellLeadership() {
 }
 
 void ClusterController::Parts::Tick() {
+  std::uint64_t epoch = 0;
+  auto since = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex);
   while (!changed.wait_for(lock, kTick, [this] { return stopping; })) {
-    if (published.load()) service->SetEpoch(elector->epoch());
+    const auto now = std::chrono::steady_clock::now();
+    // Data planes refuse whoever hasn't heard of the new epoch, so it is told only by who is up to date.
+    if (std::exchange(epoch, elector->epoch()) != epoch || !AllWatching(source->Report())) since = now;
+    if (now - since >= kUpToDate) service->SetEpoch(epoch);
   }
 }
 

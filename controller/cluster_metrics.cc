@@ -48,9 +48,11 @@ void AddKinds(const std::vector<kube::KindReport>& kinds, std::vector<MetricFami
     const Labels labels = KindLabels(report);
     Add(objects, labels, static_cast<double>(report.objects));
     Add(kept, labels, static_cast<double>(report.kept));
-    Labels with_state = labels;
-    with_state.push_back({"state", std::string(kube::ToString(report.status.state))});
-    Add(state, std::move(with_state), 1);
+    for (const kube::WatchState one : kube::kAllWatchStates) {
+      Labels with_state = labels;
+      with_state.push_back({"state", std::string(kube::ToString(one))});
+      Add(state, std::move(with_state), one == report.status.state ? 1 : 0);
+    }
     Add(events, labels, static_cast<double>(report.status.events));
     Add(lists, labels, static_cast<double>(report.status.lists));
     Add(failures, labels, static_cast<double>(report.status.failures));
@@ -74,11 +76,21 @@ void AddOne(const char* name, const char* help, MetricType type, double value, s
   families.push_back(std::move(family));
 }
 
+void AddHistogram(const char* name, const char* help, const ClientMetric& metric, std::vector<MetricFamily>& families) {
+  families.push_back(Family(name, help, MetricType::Histogram));
+  families.back().metric.push_back(metric);
+}
+
 }  // namespace
 
 std::string MetricsText(const ClusterMetrics& metrics) {
   std::vector<MetricFamily> families;
   AddKinds(metrics.kinds, families);
+  AddHistogram("portreeve_controller_translate_seconds", "How long translations took", metrics.translate, families);
+  AddHistogram("portreeve_controller_acknowledge_seconds", "From an event to the acknowledgement of a data plane",
+               metrics.acknowledge, families);
+  AddOne("portreeve_controller_refusals", "Objects that are refused in whole or in part", MetricType::Gauge,
+         static_cast<double>(metrics.refused), families);
   AddResults("portreeve_controller_status_writes_total", "Requests that write a status",
              {{"written", metrics.status_writes.written},
               {"conflict", metrics.status_writes.conflicts},

@@ -17,6 +17,7 @@
 #include "controller/reconcile_loop.h"
 #include "controller/serve/config_service.h"
 #include "controller/source/file_source.h"
+#include "controller/translate/translator.h"
 
 namespace {
 
@@ -28,6 +29,7 @@ struct Options {
   bool kubernetes = false;
   std::vector<std::string> listen;
   std::uint64_t epoch = 1;
+  std::string controller_name;
   portreeve::ClusterOptions cluster;
 };
 
@@ -65,6 +67,14 @@ void AddOptions(CLI::App& app, Options& options) {
          "Data planes that have seen a higher one aren't served; raise it to take over from another controller (1)")
       ->type_name("N");
   portreeve::AddLogLevel(app);
+  app.add_option("--controller-name", options.controller_name,
+                 "The controllerName of the GatewayClasses that are served (portreeve.dev/controller)")
+      ->type_name("DOMAIN/PATH")
+      ->check([](const std::string& name) {
+        const std::size_t slash = name.find('/');
+        return slash == 0 || slash == std::string::npos || slash + 1 == name.size() ? "it must be of the form domain/path"
+                                                                                    : "";
+      });
   app.set_version_flag("--version", portreeve::kVersion);
 }
 
@@ -129,6 +139,7 @@ int main(int argc, char** argv) {
   Options options;
   AddOptions(app, options);
   if (const auto code = portreeve::ParseCommandLine(app, argc, argv)) return *code;
+  if (!options.controller_name.empty()) portreeve::translate::SetControllerName(options.controller_name);
   if (options.kubernetes) {
     options.cluster.listen = options.listen;
     for (const auto& [option, value] :

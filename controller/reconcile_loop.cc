@@ -34,8 +34,8 @@ void LogProblem(const Problem& problem) {
               {"remedy", problem.remedy}});
 }
 
-double MillisecondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+double Milliseconds(ReconcileLoop::Clock::duration time) {
+  return std::chrono::duration<double, std::milli>(time).count();
 }
 
 bool SameStatus(const ObjectStatus& a, const ObjectStatus& b) {
@@ -62,7 +62,7 @@ ReconcileLoop::~ReconcileLoop() {
 
 void ReconcileLoop::Run() {
   while (true) {
-    Round();
+    DoRound();
     pollfd ready[] = {{source_.fd(), POLLIN, 0}, {wake_, POLLIN, 0}};
     if (poll(ready, 2, dirty_ && source_.listed() ? 0 : -1) > 0 && ready[1].revents != 0) return;
   }
@@ -73,7 +73,7 @@ void ReconcileLoop::Stop() {
   if (write(wake_, &one, sizeof(one)) < 0) std::perror("eventfd");
 }
 
-void ReconcileLoop::Round() {
+void ReconcileLoop::DoRound() {
   Take(source_.Read());
   if (dirty_ && source_.listed()) {
     Translate();
@@ -86,16 +86,23 @@ void ReconcileLoop::Round() {
 
 void ReconcileLoop::Take(const source::SourceBatch& batch) {
   for (const source::ResourceEvent& event : batch.events) dirty_ |= store_.Apply(event);
+  if (std::string problem = source_.VersionProblem(); problem != version_problem_) {
+    version_problem_ = problem;
+    translator_.SetVersionProblem(std::move(problem));
+    dirty_ = true;
+  }
+  if (dirty_ && !since_.has_value()) since_ = Clock::now();
 }
 
 void ReconcileLoop::Translate() {
   dirty_ = false;
-  const auto start = std::chrono::steady_clock::now();
+  const Clock::time_point start = Clock::now();
   state_ = store_.Snapshot();
   translation_ = translator_.Translate(*state_);
+  translate_time_ = Clock::now() - start;
   log::Debug("translated", {{"gateways", translation_->gateways.size()},
                             {"objects", translation_->statuses.size()},
-                            {"ms", MillisecondsSince(start)}});
+                            {"ms", Milliseconds(translate_time_)}});
   std::set<gatewayapi::ObjectKey> wanted;
   for (const gatewayapi::NamespacedName& secret : translation_->secrets) {
     wanted.insert({gatewayapi::Kind::kSecret, secret.namespace_, secret.name});
@@ -106,13 +113,14 @@ void ReconcileLoop::Translate() {
 void ReconcileLoop::Publish() {
   translate::Translation translation = *std::exchange(translation_, std::nullopt);
   const auto state = std::exchange(state_, nullptr);
-  const auto start = std::chrono::steady_clock::now();
+  const Clock::time_point start = Clock::now();
   cache_.Publish(std::move(translation.gateways));
-  log::Debug("published", {{"ms", MillisecondsSince(start)}});
+  log::Debug("published", {{"ms", Milliseconds(Clock::now() - start)}});
   // Words come after deeds.
   LogConditions(translation.statuses);
   LogUnclaimed(*state);
-  if (observer_) observer_(state, translation);
+  const Round round{std::exchange(since_, std::nullopt).value_or(start), translate_time_, complaints_.size()};
+  if (observer_) observer_(state, translation, round);
   statuses_ = std::move(translation.statuses);
 }
 

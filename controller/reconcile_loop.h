@@ -4,6 +4,8 @@
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
 
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,9 +24,17 @@ namespace portreeve {
 // that turns bad and each problem once, for as long as it stands.
 class ReconcileLoop {
  public:
+  using Clock = std::chrono::steady_clock;
+
+  struct Round {
+    Clock::time_point since;           // when the first event was read that is new in it
+    Clock::duration translate_time{};  // of the last translation
+    std::size_t refused = 0;           // objects of which a condition complains
+  };
+
   // Told by the loop's thread what was translated, once it is published; its resources are in the cache by then.
-  using Observer =
-      std::function<void(const std::shared_ptr<const store::ClusterState>&, const translate::Translation&)>;
+  using Observer = std::function<void(const std::shared_ptr<const store::ClusterState>&, const translate::Translation&,
+                                      const Round&)>;
 
   struct Options {
     translate::TranslatorOptions translator;
@@ -44,7 +54,7 @@ class ReconcileLoop {
   void Stop();
 
  private:
-  void Round();
+  void DoRound();
   void Take(const source::SourceBatch& batch);
   void Translate();
   void Publish();
@@ -61,6 +71,10 @@ class ReconcileLoop {
   store::ResourceStore store_;
   translate::Translator translator_;
   bool dirty_ = true;
+  std::string version_problem_;  // as the translator was told
+  // Of what isn't published yet; nothing if all is.
+  std::optional<Clock::time_point> since_;
+  Clock::duration translate_time_{};
   // What was translated and not yet published, and from what.
   std::optional<translate::Translation> translation_;
   std::shared_ptr<const store::ClusterState> state_;

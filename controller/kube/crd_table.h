@@ -42,4 +42,8 @@ class CrdTable final : public ObjectSink {
   Infos staged_;  // the list that is being read; the reflector's thread only
 };
 
+// Why the Gateway API's CRDs among them aren't of a version that this release was made for, with the remedy; empty if
+// all are.
+std::string ProblemOfVersions(const std::vector<CrdInfo>& crds);
+
 }  // namespace portreeve::kube

@@ -72,6 +72,7 @@ class KubeSource final : public source::Source {
 
   // Of the groups that this controller reads; by name. fd() becomes readable when they change. Any thread.
   std::vector<CrdInfo> Crds() const { return crds_->All(); }
+  std::string VersionProblem() const override { return ProblemOfVersions(Crds()); }
   // Any thread.
   std::vector<KindReport> Report() const;
 

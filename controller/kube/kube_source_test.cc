@@ -355,6 +355,12 @@ TEST_CASE("CRDs tell their bundle's version and channel, and wake the reader whe
   REQUIRE(rig.Complete());
   REQUIRE(rig.source->Crds().size() == 1);
   CHECK(rig.source->Crds()[0].bundle_version == "v1.6.0");
+  CHECK(rig.source->VersionProblem().empty());
+  rig.server.Put(kCrds, Crd("gateways.gateway.networking.k8s.io", "v1.9.1"));
+  CHECK(rig.Until([&] { return !rig.source->VersionProblem().empty(); }));
+  CHECK(rig.source->VersionProblem() ==
+        "CustomResourceDefinition gateways.gateway.networking.k8s.io is of v1.9.1 of the Gateway API, and this release "
+        "knows v1.1 to v1.7: what is new there may be ignored; install v1.7.0, or upgrade Portreeve");
   rig.server.Put(kCrds, Crd("gateways.gateway.networking.k8s.io", "v1.7.0"));
   CHECK(rig.Until([&] { return rig.source->Crds()[0].bundle_version == "v1.7.0"; }));
   rig.server.Delete(kCrds, "", "gateways.gateway.networking.k8s.io");

@@ -31,6 +31,9 @@ enum class WatchState : std::uint8_t {
   kMissing,    // the server doesn't have this kind; it looks again, and at once when its CRD comes
 };
 
+inline constexpr WatchState kAllWatchStates[] = {WatchState::kListing, WatchState::kWatching,  WatchState::kRetrying,
+                                                 WatchState::kRefused, WatchState::kForbidden, WatchState::kMissing};
+
 // "listing", "watching" and so on.
 std::string_view ToString(WatchState state);
 

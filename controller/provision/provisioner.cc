@@ -34,6 +34,17 @@ std::set<std::uint16_t> PortsOf(const Gateway& gateway, const gatewayapi::Gatewa
   return ports;
 }
 
+// Calls visit(status, gateway) for each Gateway of ours that there is.
+template <typename Visit>
+void VisitGateways(const ClusterState& state, const Provisioner::Statuses& statuses, Visit visit) {
+  auto status =
+      std::ranges::lower_bound(statuses, Kind::kGateway, {}, [](const ObjectStatus& one) { return one.key.kind; });
+  for (; status != statuses.end() && status->key.kind == Kind::kGateway; ++status) {
+    const auto* gateway = state.Find<Gateway>(status->key.namespace_, status->key.name);
+    if (gateway != nullptr && status->gateway != nullptr) visit(*status, gateway->object);
+  }
+}
+
 }  // namespace
 
 Provisioner::Provisioner(kube::ApiClient& api, Options options)
@@ -49,8 +60,14 @@ Provisioner::~Provisioner() {
 }
 
 void Provisioner::Submit(std::shared_ptr<const ClusterState> state, std::shared_ptr<const Statuses> statuses) {
+  NameTable names;
+  VisitGateways(*state, *statuses, [&](const ObjectStatus&, const gatewayapi::Ptr<Gateway>& gateway) {
+    names.Add(*gateway);
+  });
   {
     std::lock_guard lock(mutex_);
+    // At once: who is served from now on may ask in the next moment.
+    names_ = std::move(names);
     state_ = std::move(state);
     statuses_ = std::move(statuses);
     submitted_ = true;
@@ -190,14 +207,11 @@ void Provisioner::Replan() {
   NameTable names;
   absl::btree_set<std::string> there;
   std::vector<std::pair<const ObjectStatus*, gatewayapi::Ptr<Gateway>>> ours;
-  auto status = std::ranges::lower_bound(*planned_statuses_, Kind::kGateway, {},
-                                         [](const ObjectStatus& one) { return one.key.kind; });
-  for (; status != planned_statuses_->end() && status->key.kind == Kind::kGateway; ++status) {
-    const auto* gateway = planned_state_->Find<Gateway>(status->key.namespace_, status->key.name);
-    if (gateway == nullptr || status->gateway == nullptr) continue;
-    names.Add(**gateway);
-    ours.emplace_back(&*status, gateway->object);
-  }
+  VisitGateways(*planned_state_, *planned_statuses_,
+                [&](const ObjectStatus& status, const gatewayapi::Ptr<Gateway>& gateway) {
+                  names.Add(*gateway);
+                  ours.emplace_back(&status, gateway);
+                });
   by_uid_.clear();
   for (const auto& [one, gateway] : ours) {
     const std::string name = one->key.Name().ToString();
@@ -218,8 +232,6 @@ void Provisioner::Replan() {
     managed = managed_.erase(managed);
     sweep_ = true;
   }
-  std::lock_guard lock(mutex_);
-  names_ = std::move(names);
 }
 
 void Provisioner::ReplanOne(const ObjectStatus& status, const gatewayapi::Ptr<Gateway>& gateway, const NameTable& names,

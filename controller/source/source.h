@@ -43,6 +43,10 @@ class Source {
   // The Secrets and ConfigMaps that a translation has found references to. A source need not keep others.
   virtual void SetWanted(const std::set<gatewayapi::ObjectKey>& /*wanted*/) {}
 
+  // Why the Gateway API's CRDs there aren't of a version that this release knows; empty if they are, or if there are
+  // none because the source needs none.
+  virtual std::string VersionProblem() const { return {}; }
+
   // All problems as things stand.
   virtual std::vector<gatewayapi::Problem> AllProblems() const = 0;
 

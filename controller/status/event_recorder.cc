@@ -151,7 +151,7 @@ EventRecorder::Outcome EventRecorder::Create(const Event& event, milliseconds* p
                        {"reason", event.complaint.reason},
                        {"action", event.complaint.type},
                        {"note", Shorten(event.complaint.message, kMaxNote)},
-                       {"reportingController", translate::kControllerName},
+                       {"reportingController", translate::ControllerName()},
                        {"reportingInstance", options_.instance},
                        {"regarding", std::move(regarding)}});
   const absl::StatusOr<kube::ApiResponse> response = api_.Send(request);

@@ -233,12 +233,12 @@ ParentReference ReadParentRef(const Json& json) {
 void Merger::Route(const Json& stored, Json* patch) {
   std::vector<const RouteParentStatus*> own;
   for (const RouteParentStatus& parent : desired_.route->parents) {
-    if (parent.controller_name == translate::kControllerName) own.push_back(&parent);
+    if (parent.controller_name == translate::ControllerName()) own.push_back(&parent);
   }
   Json parents = Json::array();
   bool differs = false;
   for (const Json& entry : Entries(At(stored, "parents"))) {
-    if (TextAt(entry, "controllerName") != translate::kControllerName) {
+    if (TextAt(entry, "controllerName") != translate::ControllerName()) {
       parents.push_back(entry);
       continue;
     }
@@ -299,7 +299,7 @@ bool HasForeign(const gatewayapi::GatewayStatus& status) {
 
 bool HasForeign(const gatewayapi::HTTPRoute::Status& status) {
   return std::ranges::any_of(status.parents, [](const RouteParentStatus& parent) {
-    return parent.controller_name != translate::kControllerName ||
+    return parent.controller_name != translate::ControllerName() ||
            HasForeign(parent.conditions, translate::kOwnOfRoute);
   });
 }

@@ -69,7 +69,7 @@ gatewayapi::ListenerStatus Listener(const std::string& name, int routes, std::ve
 gatewayapi::RouteParentStatus Parent(const std::string& gateway, std::vector<Condition> conditions) {
   gatewayapi::RouteParentStatus parent;
   parent.parent_ref.name = gateway;
-  parent.controller_name = translate::kControllerName;
+  parent.controller_name = translate::ControllerName();
   parent.conditions = std::move(conditions);
   return parent;
 }

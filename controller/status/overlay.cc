@@ -279,7 +279,7 @@ void RouteOverlay::Apply(Overlaid* out) const {
     if (status == statuses_.end() || status->key != key || status->route == nullptr) continue;
     auto overlaid = std::make_shared<HTTPRoute::Status>(*status->route);
     for (gatewayapi::RouteParentStatus& parent : overlaid->parents) {
-      if (parent.controller_name != translate::kControllerName) continue;
+      if (parent.controller_name != translate::ControllerName()) continue;
       const auto gateway = translate::GatewayOf(parent.parent_ref, route.namespace_);
       const auto found = gateway.has_value() ? by_gateway.find(gateway->ToString()) : by_gateway.end();
       if (found == by_gateway.end()) continue;

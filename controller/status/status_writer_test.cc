@@ -28,7 +28,7 @@ constexpr const char* kRoute = "/apis/gateway.networking.k8s.io/v1/namespaces/ns
 gatewayapi::RouteParentStatus Parent(bool accepted, std::int64_t generation) {
   gatewayapi::RouteParentStatus parent;
   parent.parent_ref.name = "gw";
-  parent.controller_name = translate::kControllerName;
+  parent.controller_name = translate::ControllerName();
   parent.conditions = {MakeCondition("Accepted", accepted, accepted ? "Accepted" : "NoMatchingParent",
                                      accepted ? "attached" : "no listener", generation)};
   return parent;

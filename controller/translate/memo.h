@@ -48,6 +48,8 @@ using RouteIndex = std::map<gatewayapi::NamespacedName, std::set<gatewayapi::Nam
 
 struct Memo {
   TranslatorOptions options;
+  std::string version_problem;
+  std::string last_version_problem;  // that the classes' statuses were made with
   store::ClusterState last;
   Translator::Work work;
 

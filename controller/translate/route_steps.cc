@@ -64,7 +64,7 @@ std::vector<RouteParentStatus> OwnParents(const HTTPRoute& route, const std::vec
   for (const gatewayapi::ParentReference& ref : route.spec.parent_refs) {
     if (std::ranges::find(own, ref, &RouteParentStatus::parent_ref) != own.end()) continue;
     auto it = std::ranges::find_if(merged, [&](const RouteParentStatus& entry) {
-      return entry.controller_name == kControllerName && entry.parent_ref == ref;
+      return entry.controller_name == ControllerName() && entry.parent_ref == ref;
     });
     if (it == merged.end()) continue;
     own.push_back(*it);
@@ -79,7 +79,7 @@ std::vector<RouteParentStatus> OwnParents(const HTTPRoute& route, const std::vec
 std::shared_ptr<const gatewayapi::HTTPRoute::Status> StatusOfRoute(const HTTPRoute& route,
                                                                    const std::vector<RouteParentStatus>& own) {
   const auto& stored = route.status.parents;
-  const bool had_ours = std::ranges::find(stored, kControllerName, &RouteParentStatus::controller_name) != stored.end();
+  const bool had_ours = std::ranges::find(stored, ControllerName(), &RouteParentStatus::controller_name) != stored.end();
   if (own.empty() && !had_ours) return nullptr;
   auto status = std::make_shared<gatewayapi::HTTPRoute::Status>();
   status->parents = MergeParents(stored, own);

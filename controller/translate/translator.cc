@@ -9,6 +9,11 @@
 namespace portreeve::translate {
 namespace {
 
+std::string& OwnName() {
+  static std::string name(kDefaultControllerName);
+  return name;
+}
+
 using gatewayapi::Kind;
 
 void AddClasses(const Memo& memo, std::vector<ObjectStatus>* statuses) {
@@ -67,11 +72,23 @@ Translation Assemble(Memo& memo) {
   return translation;
 }
 
+std::string_view ControllerName() {
+  return OwnName();
+}
+
+void SetControllerName(std::string name) {
+  OwnName() = std::move(name);
+}
+
 Translator::Translator(TranslatorOptions options) : memo_(std::make_unique<Memo>()) {
   memo_->options = options;
 }
 
 Translator::~Translator() = default;
+
+void Translator::SetVersionProblem(std::string problem) {
+  memo_->version_problem = std::move(problem);
+}
 
 Translation Translator::Translate(const store::ClusterState& state) {
   Memo& memo = *memo_;

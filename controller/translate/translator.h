@@ -17,7 +17,12 @@
 
 namespace portreeve::translate {
 
-inline constexpr std::string_view kControllerName = "portreeve.dev/controller";
+inline constexpr std::string_view kDefaultControllerName = "portreeve.dev/controller";
+
+// The spec.controllerName of the GatewayClasses that this process serves, and its name in the statuses of routes.
+std::string_view ControllerName();
+// A domain and a path. Once at most, before anything else here is called.
+void SetControllerName(std::string name);
 
 // The whole status that an object should have: ours, with foreign entries and conditions as they are stored.
 struct ObjectStatus {
@@ -60,6 +65,10 @@ class Translator {
   ~Translator();
   Translator(const Translator&) = delete;
   Translator& operator=(const Translator&) = delete;
+
+  // Why the Gateway API's CRDs aren't of a version that this release knows; empty, as at first, if they are. Shows in
+  // the statuses of GatewayClasses from the next translation on.
+  void SetVersionProblem(std::string problem);
 
   Translation Translate(const store::ClusterState& state);
 

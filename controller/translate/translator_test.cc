@@ -43,7 +43,7 @@ Object Share(T object) {
 
 Object Class() {
   gatewayapi::GatewayClass made{.metadata = Meta("", "portreeve"), .spec = {}, .status = {}};
-  made.spec.controller_name = std::string(kControllerName);
+  made.spec.controller_name = std::string(ControllerName());
   return Share(made);
 }
 

@@ -113,7 +113,7 @@ func TestControllerPods(t *testing.T) {
 		"--admin=0.0.0.0:18001",
 		"--dataplane-image=portreeve-dataplane:" + version(t),
 		"--dataplane-pull-policy=IfNotPresent",
-		"--gateway-class-controller=portreeve.dev/controller",
+		"--controller-name=portreeve.dev/controller",
 		"--log-level=info",
 	}
 	if !slices.Equal(c.Args, wanted) {
@@ -226,7 +226,7 @@ func TestGatewayClass(t *testing.T) {
 		t.Errorf("%+v", class.Spec)
 	}
 	args := get[deployment](t, all, controllerID).Spec.Template.Spec.Containers[0].Args
-	if !slices.Contains(args, "--gateway-class-controller=example.com/second") {
+	if !slices.Contains(args, "--controller-name=example.com/second") {
 		t.Errorf("the controller serves another class: %v", args)
 	}
 	if _, there := render(t, "--set", "gatewayClass.create=false")["GatewayClass portreeve"]; there {
