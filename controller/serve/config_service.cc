@@ -117,11 +117,6 @@ struct ConfigService::Server {
   std::unique_ptr<grpc::Server> grpc;
 };
 
-std::uint64_t EpochOf(absl::Time lease_created, std::uint32_t lease_transitions) {
-  const std::int64_t seconds = std::max<std::int64_t>(absl::ToUnixSeconds(lease_created), 0);
-  return (static_cast<std::uint64_t>(seconds) << 32) | lease_transitions;
-}
-
 ConfigService::ConfigService(std::unique_ptr<Server> server) : server_(std::move(server)) {
   server_->registry.cache().SetWatcher([registry = &server_->registry] { registry->WakeAll(); });
 }

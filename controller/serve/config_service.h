@@ -2,7 +2,6 @@
 #pragma once
 
 #include <absl/status/statusor.h>
-#include <absl/time/time.h>
 
 #include <chrono>
 #include <cstdint>
@@ -50,10 +49,6 @@ struct DataPlaneReport {
 
 // Called by gRPC's threads, in order for each data plane; must not block or call back into the service.
 using VerdictListener = std::function<void(const DataPlaneReport&)>;
-
-// The epoch of a Lease. It rises with each change of the leader, and also when somebody deletes the Lease and its count
-// begins anew: without that, data planes would wait for the old count to be reached.
-std::uint64_t EpochOf(absl::Time lease_created, std::uint32_t lease_transitions);
 
 class ConfigService {
  public:
