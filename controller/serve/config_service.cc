@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "controller/serve/relay_stream.h"
 #include "controller/serve/stream.h"
 #include "controller/serve/tls_credentials.h"
 #include "portreeve/config/v1/service.grpc.pb.h"
@@ -56,6 +57,15 @@ class Service final : public config::v1::ConfigService::CallbackService {
     } else {
       stream->StartWith(BearerToken(*context), context->peer());
     }
+    return stream.get();
+  }
+
+  grpc::ServerBidiReactor<config::v1::RelayMessage, config::v1::RelayAnswer>* Relay(
+      grpc::CallbackServerContext* context) override {
+    // Who opens a socket, or speaks plain text, proves nothing. gRPC answers UNIMPLEMENTED.
+    if (registry_.gate() == nullptr || context->peer().starts_with(kUnixPrefix)) return nullptr;
+    const auto stream = std::make_shared<RelayStream>(registry_);
+    stream->StartWith(BearerToken(*context), context->peer());
     return stream.get();
   }
 
@@ -105,7 +115,8 @@ void Configure(grpc::ServerBuilder& builder, bool tls) {
 
 struct ConfigService::Server {
   Server(SnapshotCache& cache, Options& options)
-      : registry(cache, options.epoch, std::move(options.listener)), service(registry) {
+      : registry(cache, options.epoch, std::move(options.listener), std::move(options.local_listener)),
+        service(registry) {
     if (options.tls) registry.Require(options.tls->authenticator, options.tls->proof_deadline);
   }
 
@@ -167,7 +178,7 @@ ConfigService::~ConfigService() {
   server_->grpc->Shutdown(std::chrono::system_clock::now() + kStopDeadline);
   server_->grpc->Wait();
   // gRPC has ended all calls; this is for whoever is still in one's last words.
-  if (!server_->registry.WaitEmpty(kStopDeadline)) log::Error("a stream of a data plane doesn't end");
+  if (!server_->registry.WaitEmpty(kStopDeadline)) log::Error("a stream doesn't end");
 }
 
 void ConfigService::SetEpoch(std::uint64_t epoch) {
