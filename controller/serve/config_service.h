@@ -95,6 +95,8 @@ class ConfigService {
 
   // The data planes of a Gateway that are connected now, by instance.
   std::vector<DataPlaneReport> DataPlanes(std::string_view gateway) const;
+  // Those of all Gateways, by Gateway and instance.
+  std::vector<DataPlaneReport> AllDataPlanes() const;
 
   // The ports taken, in the order of the addresses: for "host:0". 1 for a socket.
   const std::vector<int>& ports() const;

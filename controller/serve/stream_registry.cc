@@ -1,6 +1,7 @@
 #include "controller/serve/stream_registry.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "common/log.h"
 #include "controller/serve/stream.h"
@@ -121,6 +122,17 @@ std::vector<DataPlaneReport> StreamRegistry::Reports(std::string_view gateway) c
     }
   }
   std::ranges::sort(reports, {}, &DataPlaneReport::instance);
+  return reports;
+}
+
+std::vector<DataPlaneReport> StreamRegistry::AllReports() const {
+  std::vector<DataPlaneReport> reports;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [stream, report] : reports_) reports.push_back(report);
+  }
+  std::ranges::sort(reports, {},
+                    [](const DataPlaneReport& report) { return std::tie(report.gateway, report.instance); });
   return reports;
 }
 

@@ -61,6 +61,7 @@ class StreamRegistry {
   bool WaitEmpty(std::chrono::milliseconds deadline);
 
   std::vector<DataPlaneReport> Reports(std::string_view gateway) const;
+  std::vector<DataPlaneReport> AllReports() const;
 
  private:
   SnapshotCache& cache_;
