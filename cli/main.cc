@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/explain_command.h"
 #include "cli/objects.h"
 #include "cli/reasons.h"
 #include "cli/run.h"
@@ -79,6 +80,42 @@ class Validate {
   std::string output_ = "text";
 };
 
+class Explain {
+ public:
+  void Add(CLI::App& app) {
+    app_ = app.add_subcommand("explain", "Say which rule and backends a request gets, and why no other");
+    app_->add_option("request", command_.words, "[METHOD] URL; GET without a method")
+        ->required()
+        ->expected(1, 2)
+        ->type_name("TEXT");
+    app_->add_option("-H,--header", command_.headers, "A header of the request; several times if need be")
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false)
+        ->type_name("'NAME: VALUE'");
+    app_->add_option("--folder", command_.from.folder, "Objects of this folder")->type_name("FOLDER");
+    flags_.Add(*app_, "Objects of the cluster that kubectl would use");
+    app_->add_option("--gateway", command_.gateway, "The data plane of this Gateway alone, as in a cluster")
+        ->type_name("NS/NAME");
+    app_->add_flag("--json", command_.json, "Print JSON");
+    app_->add_flag("--all", command_.all, "All other rules, not the closest 20 only");
+  }
+  bool parsed() const { return app_->parsed(); }
+  int Run() {
+    if (!flags_.Fits(command_.from.folder)) {
+      return Fail("explain", "give --folder FOLDER alone, or --cluster, or --kubeconfig FILE");
+    }
+    command_.from.cluster = flags_.asked();
+    command_.from.access = flags_.Access();
+    return cli::RunExplain(command_);
+  }
+
+ private:
+  CLI::App* app_ = nullptr;
+  cli::ExplainCommand command_;
+  ClusterFlags flags_;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -96,7 +133,9 @@ int main(int argc, char** argv) {
   server::AddOptions(*run, options);
 
   Validate validate;
+  Explain explain;
   validate.Add(app);
+  explain.Add(app);
   CLI::App* reasons = app.add_subcommand("reasons", "Print docs/reasons.md: every reason of an answer of ours");
   app.add_subcommand("version", "Print the version");
 
@@ -106,6 +145,7 @@ int main(int argc, char** argv) {
     return cli::Run(folder, options, *signals);
   }
   if (validate.parsed()) return validate.Run();
+  if (explain.parsed()) return explain.Run();
   if (reasons->parsed()) {
     cli::PrintReasons(std::cout);
   } else {
