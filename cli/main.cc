@@ -12,6 +12,7 @@
 #include "cli/objects.h"
 #include "cli/reasons.h"
 #include "cli/run.h"
+#include "cli/status.h"
 #include "cli/validate.h"
 #include "common/command_line.h"
 #include "common/version.h"
@@ -116,6 +117,32 @@ class Explain {
   ClusterFlags flags_;
 };
 
+class Status {
+ public:
+  void Add(CLI::App& app) {
+    app_ = app.add_subcommand("status", "Say whether all Gateways, routes and data planes of a cluster are well");
+    flags_.Add(*app_, "The cluster that kubectl would use; so it is without this, too");
+    app_->add_option("--controller-namespace", options_.controller_namespace,
+                     "Where the controllers' pods are (portreeve-system)")
+        ->type_name("NS");
+    app_->add_option("--controller-name", options_.controller_name,
+                     "controllerName of the GatewayClasses (portreeve.dev/controller)")
+        ->type_name("NAME");
+    app_->add_flag("--json", json_, "Print JSON");
+  }
+  bool parsed() const { return app_->parsed(); }
+  int Run() {
+    options_.access = flags_.Access();
+    return cli::RunStatus(options_, json_);
+  }
+
+ private:
+  CLI::App* app_ = nullptr;
+  cli::StatusOptions options_;
+  ClusterFlags flags_;
+  bool json_ = false;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -134,8 +161,10 @@ int main(int argc, char** argv) {
 
   Validate validate;
   Explain explain;
+  Status status;
   validate.Add(app);
   explain.Add(app);
+  status.Add(app);
   CLI::App* reasons = app.add_subcommand("reasons", "Print docs/reasons.md: every reason of an answer of ours");
   app.add_subcommand("version", "Print the version");
 
@@ -146,6 +175,7 @@ int main(int argc, char** argv) {
   }
   if (validate.parsed()) return validate.Run();
   if (explain.parsed()) return explain.Run();
+  if (status.parsed()) return status.Run();
   if (reasons->parsed()) {
     cli::PrintReasons(std::cout);
   } else {
