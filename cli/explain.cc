@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -97,15 +98,21 @@ class Walk {
     upstream::Random random;
     const std::string_view id = proxy::RequestId(head, received_.arena(), random);
     proxy::SetForwarded(head, received_.arena(), proxy::ProxyOptions(), facts_, head.authority, id);
+    TellReplaced(before);
+    return true;
+  }
+
+  // What a client says about itself is the data plane's to write.
+  void TellReplaced(const http::HeaderList& before) {
+    const http::HeaderList& after = received_.head().headers;
+    std::set<http::HeaderId> seen;
     for (const http::HeaderField& field : before) {
-      const http::HeaderField* after = head.headers.Find(field.name);
-      if (after != nullptr && after->value == field.value) continue;
-      // Of several lines of one name the first is found for each.
-      if (head.headers.Count(field.id) > 1 || before.Count(field.id) > 1) continue;
+      if (field.id == http::HeaderId::kOther || !seen.insert(field.id).second) continue;
+      const http::HeaderField* kept = after.Find(field.id);
+      if (kept != nullptr && kept->value == field.value && after.Count(field.id) == before.Count(field.id)) continue;
       result_.notes.push_back(absl::StrCat("the data plane replaces or drops ", std::string(field.name),
                                            " unless the client is a trusted proxy: rules don't see what was given"));
     }
-    return true;
   }
 
   bool FindListener() {
@@ -135,7 +142,8 @@ class Walk {
       bool covers = false;
       port_->listeners.Visit(host, [&](const auto& one) { return covers = one.get() == listener; });
       if (!covers) {
-        text.why = absl::StrCat(listener->hostname, " doesn't cover ", std::string(host));
+        text.why = absl::StrCat(listener->hostname, " doesn't cover ",
+                                host.empty() ? "a handshake without a name" : std::string(host));
       } else if (chosen == listener) {
         text.why = "of those that cover the host it has the most specific hostname";
       } else if (chosen != nullptr) {

@@ -225,6 +225,12 @@ TEST_CASE("Hosts and listeners") {
        {},
        true,
        {"listener   tls, port 8443, HTTPS, host shop.example.com\n"}},
+      {"an address sends no name",
+       tls,
+       {"https://192.0.2.7:8443/"},
+       {},
+       false,
+       {"tls_unknown_name", "demo/edge/tls: shop.example.com doesn't cover a handshake without a name"}},
       {"an unknown name in SNI",
        tls,
        {"https://other.test:8443/"},
@@ -434,6 +440,14 @@ TEST_CASE("What the gateway answers by itself, with the words of the access log"
        false,
        {"404 no_route", "header: x-forwarded-proto has another value",
         "the data plane replaces or drops X-Forwarded-Proto unless the client is a trusted proxy"}},
+      {"lines that are replaced are told of once",
+       Route("r", Rules("{" + kOne + "}")),
+       {url},
+       {"X-Forwarded-For: a", "X-Forwarded-For: b", "Accept: a", "Accept: b"},
+       true,
+       {"notes      the data plane replaces or drops X-Forwarded-For unless the client is a trusted proxy: rules don't "
+        "see "
+        "what was given\n"}},
       {"what the data plane says of the client does",
        Route("r", Rules(Rule(Header("x-forwarded-proto", "http")))),
        {url},
@@ -508,14 +522,15 @@ TEST_CASE("The explanation in JSON has all that the text has") {
 TEST_CASE("Listeners that aren't served are told of") {
   ExplainCommand command;
   command.words = {"http://h:81/"};
-  const std::string text = testing::TextOf(
-      ExplainYaml(Services() + Gateway("edge",
-                                       "{name: good, port: 80, protocol: HTTP}, {name: bad, port: 81, protocol: UDP}, "
-                                       "{name: one, port: 82, protocol: HTTP}, {name: two, port: 82, protocol: HTTP}"),
-                  command));
+  const std::string text = testing::TextOf(ExplainYaml(
+      Services() + Gateway("edge",
+                           "{name: good, port: 80, protocol: HTTP}, {name: bad, port: 81, protocol: UDP}, "
+                           "{name: one, port: 82, protocol: HTTP, hostname: a.test}, "
+                           "{name: two, port: 82, protocol: HTTPS, tls: {certificateRefs: [{name: cert}]}}"),
+      command));
   INFO(text);
   CHECK(text.find("Gateway demo/edge listener bad isn't served: UnsupportedProtocol: ") != std::string::npos);
-  CHECK(text.find("Gateway demo/edge listener two isn't served: HostnameConflict: ") != std::string::npos);
+  CHECK(text.find("Gateway demo/edge listener two isn't served: ProtocolConflict: ") != std::string::npos);
   CHECK(text.find("listener good") == std::string::npos);
 }
 
