@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "common/log.h"
 #include "controller/serve/served_stream.h"
@@ -181,6 +182,17 @@ std::vector<DataPlaneReport> StreamRegistry::Reports(std::string_view gateway) c
     }
     at = one->second.at;
   }
+  return reports;
+}
+
+std::vector<DataPlaneReport> StreamRegistry::AllReports() const {
+  std::vector<DataPlaneReport> reports;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [stream, report] : reports_) reports.push_back(report);
+  }
+  std::ranges::sort(reports, {},
+                    [](const DataPlaneReport& report) { return std::tie(report.gateway, report.instance); });
   return reports;
 }
 

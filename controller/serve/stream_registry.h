@@ -69,6 +69,7 @@ class StreamRegistry {
 
   // One for each data plane.
   std::vector<DataPlaneReport> Reports(std::string_view gateway) const;
+  std::vector<DataPlaneReport> AllReports() const;
 
  private:
   // Which data plane, and from which stream that is known.
