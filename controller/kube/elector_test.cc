@@ -68,6 +68,11 @@ class Replica {
     elector = std::make_unique<Elector>(*std::move(http), std::move(options));
     elector->Start();
   }
+  // The last change is told to what goes before the elector does.
+  ~Replica() { elector->Stop(); }
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
   bool Leads() const {
     return Eventually([&] { return elector->leader(); });
   }
