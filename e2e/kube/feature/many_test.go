@@ -10,7 +10,7 @@ import (
 	"portreeve.dev/e2e/kube/world"
 )
 
-// A thousand routes come and go. The Gateway counts them in few writes, and each route is told once.
+// A thousand routes come and go. The Gateway counts them in few writes, stays programmed, and each route is told once.
 func TestThousandRoutes(t *testing.T) {
 	const number, mostWrites = 1000, 20
 	s, address := served(t)
@@ -19,7 +19,7 @@ func TestThousandRoutes(t *testing.T) {
 	for i := range number {
 		routes = append(routes, world.RouteText(fmt.Sprint("r", i), "name: edge", []string{host(i)}, world.To("one")))
 	}
-	mark := s.AuditMark(t)
+	mark, watch := s.AuditMark(t), s.Watch("Gateway", "edge")
 	begin := time.Now()
 	s.Create(routes...)
 	created := time.Since(begin)
@@ -41,6 +41,12 @@ func TestThousandRoutes(t *testing.T) {
 	attached(s, 0)
 	s.Answered(world.Request{To: address, Host: host(0)}, 404)
 
+	for _, state := range watch.Stop(t) {
+		if said := state.Condition("Programmed"); said.Status != "True" {
+			t.Errorf("with %d routes attached, the Gateway said %s", state.Number("status", "listeners", 0, "attachedRoutes"), said)
+			break
+		}
+	}
 	ofGateway, ofRoute := 0, map[string]int{}
 	for _, write := range s.Writes(t, mark) {
 		switch {
