@@ -59,23 +59,16 @@ func (c *Cluster) Check(ctx context.Context) error {
 func (c *Cluster) get(ctx context.Context, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	certificate, err := tls.LoadX509KeyPair(c.path("pki", "admin.crt"), c.path("pki", "admin.key"))
+	client, err := c.API()
 	if err != nil {
 		return nil, err
 	}
-	ca, err := os.ReadFile(c.path("pki", "ca.crt"))
-	if err != nil {
-		return nil, err
-	}
-	transport := c.Transport()
-	transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool(), Certificates: []tls.Certificate{certificate}}
-	transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(ca)
-	transport.DisableKeepAlives = true
+	defer client.CloseIdleConnections()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, APIServer+path, nil)
 	if err != nil {
 		return nil, err
 	}
-	response, err := transport.RoundTrip(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -88,4 +81,22 @@ func (c *Cluster) get(ctx context.Context, path string) ([]byte, error) {
 		return nil, fmt.Errorf("GET %s: %s: %s", path, response.Status, strings.TrimSpace(string(text)))
 	}
 	return text, nil
+}
+
+// API is a client for the API server's URLs (APIServer and a path) with the rights of the administrator, for whoever has
+// more to do than a kubectl for each object would be quick enough for. The cluster must have been started.
+func (c *Cluster) API() (*http.Client, error) {
+	certificate, err := tls.LoadX509KeyPair(c.path("pki", "admin.crt"), c.path("pki", "admin.key"))
+	if err != nil {
+		return nil, err
+	}
+	ca, err := os.ReadFile(c.path("pki", "ca.crt"))
+	if err != nil {
+		return nil, err
+	}
+	transport := c.Transport()
+	transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool(), Certificates: []tls.Certificate{certificate}}
+	transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(ca)
+	transport.MaxIdleConnsPerHost = 16
+	return &http.Client{Transport: transport}, nil
 }

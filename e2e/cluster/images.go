@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"portreeve.dev/e2e/cluster/image"
@@ -35,13 +36,16 @@ func ChartVersion() (string, error) {
 	return string(match[1]), nil
 }
 
+// ImageName is how the node calls the image of one of our programs; pods may leave all before PROGRAM out.
+func ImageName(program, tag string) string { return "docker.io/library/" + program + ":" + tag }
+
 // ProductImage is the image of one of our programs, as it is in a folder of binaries.
 func ProductImage(binaries, program, tag string) (*image.Image, error) {
 	made, err := image.Program(filepath.Join(binaries, program))
 	if err != nil {
 		return nil, err
 	}
-	made.Names = []string{"docker.io/library/" + program + ":" + tag}
+	made.Names = []string{ImageName(program, tag)}
 	return made, nil
 }
 
@@ -74,6 +78,17 @@ func (c *Cluster) LoadArchive(ctx context.Context, path string) error {
 		return err
 	}
 	return runQuietly(ctx, exec.Command(argv[0], argv[1:]...))
+}
+
+// HasImage says whether the node has an image of that name and tag, "docker.io/library/NAME:TAG".
+func (c *Cluster) HasImage(ctx context.Context, name string) (bool, error) {
+	argv, err := c.insideArguments([]string{"ctr", "--address", c.path("containerd.sock"), "--namespace", "k8s.io",
+		"images", "list", "--quiet", "name==" + name})
+	if err != nil {
+		return false, err
+	}
+	output, err := exec.CommandContext(ctx, argv[0], argv[1:]...).Output()
+	return strings.TrimSpace(string(output)) == name, err
 }
 
 // LoadProduct gives our own images to the node, from a folder of binaries.
