@@ -173,7 +173,7 @@ TEST_CASE("a listener that is refused doesn't stop the Gateway; all of them do")
   rig.DataPlane("y", {kListenerA}).refused = {{kListenerB, "v", "Gateway ns/gw", "port", "8080 is in use"}};
   CHECK(rig.Programmed() == "True/Programmed @4: every data plane accepts connections for listeners a");
   CHECK(rig.ListenerProgrammed("b") ==
-        "False/Invalid @4: port: 8080 is in use (refused by data planes x, y); the last good version stays in service");
+        "False/Invalid @4: port: 8080 is in use (refused by data planes x, y); what was served of it before, if anything, stays in service");
   rig.progress["ns/gw"].data_planes[0].refused.push_back({kListenerA, "v", "Gateway ns/gw", "", "no"});
   CHECK(rig.Programmed() ==
         "False/Invalid @4: no data plane takes requests for any of its listeners: see their conditions");
