@@ -140,6 +140,23 @@ TEST_CASE("A leader that stops gives the lease back, and another one leads at on
   CHECK(server.Get(kLeases, "ns", "lease")["spec"]["leaseTransitions"] == 2);
 }
 
+TEST_CASE("The lease is given back whenever the leader stops, and whatever others put into it") {
+  FaultApiServer server;
+  server.ServeAll();
+  // At whatever the elector's thread is just then: it may step down before Stop goes on.
+  for (int i = 0; i < 30; ++i) {
+    Replica one(server, "one");
+    REQUIRE(one.Leads());
+    if (i % 3 == 0) {
+      json lease = server.Get(kLeases, "ns", "lease");
+      lease["metadata"]["labels"] = {{"touched", std::to_string(i)}};
+      server.Put(kLeases, lease);
+    }
+    one.elector->Stop();
+    CHECK(server.Get(kLeases, "ns", "lease")["spec"]["holderIdentity"] == "");
+  }
+}
+
 TEST_CASE("A leader that is cut off stops before anybody else leads") {
   FaultApiServer server;
   server.ServeAll();
