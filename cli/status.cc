@@ -191,7 +191,9 @@ absl::Status Reader::AskController(const json& pod, StatusReport& report, const 
       line.refused.push_back({TextOf(refusal, "object"), TextOf(refusal, "field"), TextOf(refusal, "message")});
     }
     // The leading controller is told of those that are connected to the others, too.
-    const auto same = [&](const DataPlaneLine& other) { return other.gateway == line.gateway && other.pod == line.pod; };
+    const auto same = [&](const DataPlaneLine& other) {
+      return other.gateway == line.gateway && other.pod == line.pod;
+    };
     if (std::ranges::none_of(report.data_planes, same)) report.data_planes.push_back(std::move(line));
   }
   return absl::OkStatus();

@@ -78,8 +78,8 @@ std::optional<Object> StoredOf(const ClusterState& state, const ObjectKey& key) 
   }
 }
 
-// A data plane whose snapshot isn't known yet serves what it did: its new one will be known in a moment, and is looked at
-// again then.
+// A data plane whose snapshot isn't known yet serves what it did: its new one will be known in a moment, and is looked
+// at again then.
 void KeepWhereUnknown(const std::vector<DataPlaneProgress>& before, std::vector<DataPlaneProgress>* now) {
   for (DataPlaneProgress& one : *now) {
     if (one.known) continue;
