@@ -8,6 +8,10 @@
 
 namespace portreeve::kube {
 
+bool IsNamespaceEnding(const ApiResponse& response) {
+  return response.status == 403 && response.body.find("NamespaceTerminating") != std::string::npos;
+}
+
 std::string ReasonOf(const ApiResponse& response) {
   constexpr std::size_t kMaxBytes = 300;
   const nlohmann::json status = nlohmann::json::parse(response.body, nullptr, false);

@@ -54,4 +54,7 @@ class ApiClient {
 // The message of a Kubernetes Status object, or the start of the body; for logs. Never holds a request's bytes.
 std::string ReasonOf(const ApiResponse& response);
 
+// 403 to who makes something in a namespace that is on its way out: no role helps.
+bool IsNamespaceEnding(const ApiResponse& response);
+
 }  // namespace portreeve::kube

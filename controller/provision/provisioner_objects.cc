@@ -41,7 +41,9 @@ bool MayComeBack(const absl::StatusOr<kube::ApiResponse>& response) {
 std::string WhyNot(const absl::StatusOr<kube::ApiResponse>& response) {
   if (!response.ok()) return std::string(response.status().message());
   std::string reason = kube::ReasonOf(*response);
-  if (response->status == 403) reason += "; let the controller's role get, patch, create and delete it";
+  if (response->status == 403 && !kube::IsNamespaceEnding(*response)) {
+    reason += "; let the controller's role get, patch, create and delete it";
+  }
   return reason;
 }
 

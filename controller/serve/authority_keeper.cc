@@ -238,8 +238,9 @@ absl::Status AuthorityKeeper::PublishIn(const std::string& ns, const std::string
   request.body = content;
   const absl::StatusOr<kube::ApiResponse> response = api_.Send(request);
   if (!response.ok()) return Unreachable(name, response.status());
-  // The namespace is gone, and its Gateways will be in a moment.
-  if (!response->ok() && response->status != 404) return Denied(name, "create and patch", *response);
+  // The namespace is gone or about to, and so are its Gateways.
+  const bool ending = response->status == 404 || kube::IsNamespaceEnding(*response);
+  if (!response->ok() && !ending) return Denied(name, "create and patch", *response);
   return absl::OkStatus();
 }
 

@@ -291,6 +291,10 @@ TEST_CASE("A namespace that can't be written to doesn't stop the others") {
   // A namespace that is gone is no error.
   rig.FailWith("PATCH " + ConfigMapPath("a"), kube::ApiResponse{404, "", std::nullopt});
   CHECK(rig.one.Refresh().ok());
+  rig.FailWith(
+      "PATCH " + ConfigMapPath("a"),
+      kube::ApiResponse{403, R"({"details": {"causes": [{"reason": "NamespaceTerminating"}]}})", std::nullopt});
+  CHECK(rig.one.Refresh().ok());
   // An API server that doesn't answer isn't asked a thousand times.
   rig.now += AuthorityKeeper::kRepublish;
   const int writes = rig.api.Count("PATCH");

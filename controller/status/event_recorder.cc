@@ -197,8 +197,8 @@ EventRecorder::Outcome EventRecorder::Judge(const Event& event, const absl::Stat
     if (response.ok() && response->retry_after) *patience = *response->retry_after;
     return Outcome::kRetry;
   }
-  // Its namespace may be on its way out; a missing permission is worth saying once.
-  if (response->status == 403 && !refused_) {
+  // A missing permission is worth saying once.
+  if (response->status == 403 && !kube::IsNamespaceEnding(*response) && !refused_) {
     refused_ = true;
     log::Warning("an event can't be written; let the controller's role create and patch events of events.k8s.io",
                  {{"object", event.key.ToString()}, {"reason", kube::ReasonOf(*response)}});

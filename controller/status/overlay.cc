@@ -131,7 +131,7 @@ class GatewayOverlay {
   enum class Serves { kYes, kNotYet, kNo };
 
   // What was said before counts, since nothing better is known.
-  bool Unknown() const { return placement_ == nullptr || (!progress_.settled && progress_.data_planes.empty()); }
+  bool Unknown() const { return placement_ == nullptr || !progress_.settled; }
   std::vector<Objection> RefusalsOf(const std::string& listener) const;
   std::set<std::string> Behind(const std::string& listener) const;
   Serves ApplyTo(ListenerStatus* listener) const;

@@ -18,8 +18,8 @@ namespace portreeve::status {
 
 // Of the data planes of one Gateway.
 struct GatewayProgress {
-  // False while it isn't known yet who will connect: this controller has just begun, or the last data plane has just
-  // gone. As long as none is there, what was said before stays.
+  // False while it isn't known yet who is there: this replica has just begun, or has just begun to lead and hasn't
+  // heard from the others, or the last data plane has just gone. Until then what was said before stays.
   bool settled = true;
   std::vector<DataPlaneProgress> data_planes;
 

@@ -220,10 +220,12 @@ TEST_CASE("what was said last counts more than what is stored") {
   CHECK(rig.Programmed() == "True/Programmed @4: every data plane accepts connections for listeners a, b");
 }
 
-TEST_CASE("who is there counts at once") {
+TEST_CASE("who is there counts once the others have been heard") {
   Rig rig;
   rig.progress["ns/gw"].settled = false;
   rig.DataPlane("x", {kListenerA, kListenerB});
+  CHECK(rig.Programmed() == "True/Programmed @3: stored");
+  rig.progress["ns/gw"].settled = true;
   CHECK(rig.Programmed().starts_with("True/Programmed @4: "));
 }
 

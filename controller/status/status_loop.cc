@@ -201,8 +201,11 @@ void StatusLoop::Run() {
 }
 
 void StatusLoop::Round(const Input& input, const absl::btree_set<std::string>& moved) {
+  const bool leader = options_.leader();
+  if (!leader) led_at_ = Clock::time_point::max();
+  if (leader && !leading_) led_at_ = Clock::now();
   UpdateProgress(input, moved);
-  if (!options_.leader()) {
+  if (!leader) {
     if (std::exchange(leading_, false)) writer_.Clear();
     return;
   }
@@ -238,8 +241,10 @@ void StatusLoop::UpdateProgress(const Input& input, const absl::btree_set<std::s
     if (had_some && known.data_planes.empty()) gone_[gateway] = now;
     const auto gone = gone_.find(gateway);
     const Clock::time_point since = gone == gone_.end() ? began_ : std::max(began_, gone->second);
-    known.settled = !known.data_planes.empty() || now >= since + options_.settling;
-    if (!known.settled) next_settling_ = std::min(next_settling_, since + options_.settling);
+    const Clock::time_point heard = led_at_ == Clock::time_point::max() ? led_at_ : led_at_ + options_.hearing;
+    const Clock::time_point settled = known.data_planes.empty() ? std::max(heard, since + options_.settling) : heard;
+    known.settled = now >= settled;
+    if (!known.settled) next_settling_ = std::min(next_settling_, settled);
   });
   absl::erase_if(gone_, [&](const auto& gone) { return !progress.contains(gone.first); });
   progress_ = std::move(progress);

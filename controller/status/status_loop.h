@@ -33,6 +33,8 @@ class StatusLoop {
   // So long after the start, and after the last data plane of a Gateway went, it isn't known who will connect: they
   // come back by themselves when a controller is replaced.
   static constexpr std::chrono::seconds kSettling{10};
+  // So long after it began to lead, a replica hasn't heard yet from the others what is connected to them.
+  static constexpr std::chrono::seconds kHearing{5};
   // So often leadership is asked for without LeadershipChanged.
   static constexpr std::chrono::seconds kLeaderPeriod{1};
 
@@ -41,6 +43,7 @@ class StatusLoop {
     // Of the data planes of a Gateway ("NS/NAME") that are connected, to whichever replica. Any thread.
     std::function<std::vector<serve::DataPlaneReport>(const std::string& gateway)> data_planes;
     std::chrono::milliseconds settling = kSettling;
+    std::chrono::milliseconds hearing = kHearing;
   };
 
   // All outlive it.
@@ -92,6 +95,7 @@ class StatusLoop {
 
   // Of the loop's own thread: the last round.
   bool leading_ = false;
+  Clock::time_point led_at_ = Clock::time_point::max();
   std::shared_ptr<const store::ClusterState> last_state_;
   std::shared_ptr<const Statuses> last_statuses_;
   Overlaid last_;

@@ -55,6 +55,7 @@ class Rig {
       return reports_;
     };
     options.settling = settling;
+    options.hearing = std::chrono::milliseconds(0);
     loop_ = std::make_unique<StatusLoop>(*writer_, *events_, cache_, options);
   }
 
