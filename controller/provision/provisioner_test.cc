@@ -418,8 +418,8 @@ TEST_CASE("a new leader leaves alone what is as planned, and clears away what is
 }
 
 TEST_CASE("a server that is down is asked again, and one that refuses is quoted") {
-  Rig rig;
   std::atomic<int> asked = 0;
+  Rig rig;
   rig.cluster.SetIntercept([&](const kube::ApiRequest& request) -> Answer {
     if (++asked == 1) return absl::UnavailableError("connection refused");
     if (request.path.find("/deployments/") != std::string::npos && asked < 12) {

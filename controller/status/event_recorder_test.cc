@@ -114,8 +114,8 @@ TEST_CASE("an event that has expired is made again") {
 }
 
 TEST_CASE("a server that is down for a moment gets it, one that refuses is left alone") {
-  Rig rig;
   std::atomic<int> asked = 0;
+  Rig rig;
   rig.cluster.SetIntercept([&](const kube::ApiRequest&) -> std::optional<absl::StatusOr<kube::ApiResponse>> {
     const int n = ++asked;
     if (n == 1) return absl::UnavailableError("down");

@@ -177,11 +177,11 @@ TEST_CASE("an object that others write to is read first") {
 }
 
 TEST_CASE("what comes while a write is under way is one write after it") {
-  Rig rig;
   std::mutex mutex;
   std::condition_variable opened;
   bool open = false;
   std::atomic<int> waiting = 0;
+  Rig rig;
   rig.cluster.SetIntercept([&](const kube::ApiRequest&) -> Answer {
     std::unique_lock lock(mutex);
     ++waiting;
@@ -202,11 +202,11 @@ TEST_CASE("what comes while a write is under way is one write after it") {
 }
 
 TEST_CASE("back to what is stored while another write is under way") {
-  Rig rig;
   std::mutex mutex;
   std::condition_variable opened;
   bool open = false;
   std::atomic<int> waiting = 0;
+  Rig rig;
   const auto first = rig.Make("r");
   rig.Want("r", true, first);
   REQUIRE(rig.Await([&] { return rig.Accepted("r") == "True"; }));
@@ -234,12 +234,12 @@ TEST_CASE("back to what is stored while another write is under way") {
 
 // The watch tells of somebody's write that came after ours, before our own is answered.
 TEST_CASE("a watch that is quicker than the answer") {
-  Rig rig;
-  const auto first = rig.Make("r");
   std::mutex mutex;
   std::condition_variable opened;
   bool open = false;
   std::atomic<bool> written = false;
+  Rig rig;
+  const auto first = rig.Make("r");
   rig.cluster.SetIntercept([&](const kube::ApiRequest& request) -> Answer {
     if (request.method != "PATCH" || written.exchange(true)) return std::nullopt;
     // It is done, and its answer is on its way.
@@ -300,8 +300,8 @@ TEST_CASE("a status that is about a newer generation is left alone") {
 }
 
 TEST_CASE("a server that is down, busy or refuses is asked again") {
-  Rig rig;
   std::atomic<int> asked = 0;
+  Rig rig;
   rig.cluster.SetIntercept([&](const kube::ApiRequest& request) -> Answer {
     if (request.method == "POST") return std::nullopt;
     switch (++asked) {
@@ -360,9 +360,9 @@ TEST_CASE("a thousand routes are a thousand writes") {
 
 // Somebody else edits the object all the time.
 TEST_CASE("under endless conflicts it gets there") {
+  std::atomic<int> edits = 0;
   Rig rig;
   const auto route = rig.Make("r");
-  std::atomic<int> edits = 0;
   rig.cluster.SetIntercept([&](const kube::ApiRequest& request) -> Answer {
     if (request.method == "PATCH" && ++edits <= 7) {
       rig.cluster.Put(std::string(kRoute) + "r", rig.cluster.Object(std::string(kRoute) + "r"));
