@@ -77,6 +77,8 @@ struct LookUp {
   int done_fd = NewEventFd();
   int error = 0;
   std::vector<Address> addresses;
+  // What is above may be read by another thread: poll alone orders nothing in C++.
+  std::atomic<bool> done = false;
 
   ~LookUp() { close(done_fd); }
 
@@ -109,9 +111,11 @@ absl::StatusOr<std::vector<Address>> Resolve(const std::string& host, int port, 
   if (look_up->error != 0) {
     std::thread([look_up] {
       look_up->Run(0);
+      look_up->done.store(true, std::memory_order_release);
       Raise(look_up->done_fd);
     }).detach();
     if (absl::Status status = Wait(look_up->done_fd, POLLIN, cancel, deadline); !status.ok()) return status;
+    if (!look_up->done.load(std::memory_order_acquire)) return absl::InternalError("a look-up ended before its end");
   }
   if (look_up->error != 0) {
     return absl::UnavailableError(
