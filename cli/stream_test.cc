@@ -278,13 +278,6 @@ TEST_CASE("A new epoch is told at once, changes nothing that runs, and shuts out
   CHECK(rig.client->epoch() == 7);
 }
 
-TEST_CASE("The epoch of a Lease rises with its transitions, and when it is made anew") {
-  const absl::Time made = absl::FromUnixSeconds(1'700'000'000);
-  CHECK(serve::EpochOf(made, 0) < serve::EpochOf(made, 1));
-  CHECK(serve::EpochOf(made, 4'000'000'000) < serve::EpochOf(made + absl::Seconds(1), 0));
-  CHECK(serve::EpochOf(absl::InfinitePast(), 3) == 3);
-}
-
 TEST_CASE("A listener that can't be opened is reported, tried again, and reported when it can") {
   Rig rig;
   rig.installer.SetBusyPort(80);

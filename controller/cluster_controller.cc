@@ -8,6 +8,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <ctime>
+#include <fstream>
+#include <iterator>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -26,6 +28,7 @@
 #include "controller/reconcile_loop.h"
 #include "controller/serve/authority_keeper.h"
 #include "controller/serve/config_service.h"
+#include "controller/serve/report_relay.h"
 #include "controller/serve/token_reviewer.h"
 #include "controller/status/event_recorder.h"
 #include "controller/status/status_loop.h"
@@ -49,6 +52,23 @@ bool AllWatching(const std::vector<kube::KindReport>& kinds) {
   return std::ranges::none_of(kinds, [](const kube::KindReport& kind) { return kind.status.unreachable; });
 }
 
+// "10.0.0.7:18000", "[fd00::7]:18000".
+std::string AddressOf(const std::string& ip, const std::string& port) {
+  if (ip.empty()) return "";
+  return ip.find(':') == std::string::npos ? absl::StrCat(ip, ":", port) : absl::StrCat("[", ip, "]:", port);
+}
+
+// Read anew each time: it is replaced long before it expires.
+absl::StatusOr<SecretBytes> ReadToken(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  if (!in.is_open() || text.empty()) {
+    return absl::UnavailableError(absl::StrCat("no token in ", file, ": mount a projected one, as the chart does"));
+  }
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return SecretBytes(std::move(text));
+}
+
 // "18000" of "0.0.0.0:18000".
 std::string PortOf(const std::string& address) {
   return address.substr(address.rfind(':') + 1);
@@ -66,6 +86,7 @@ struct ClusterController::Parts {
   // Data planes that came before the objects are known would be sent away.
   absl::Status WaitForObjects();
   void StartWriters(std::unique_ptr<kube::ApiClient> watch_client);
+  void StartRelay();
   absl::Status StartService();
   absl::Status StartAdmin();
   void Stop();
@@ -91,6 +112,7 @@ struct ClusterController::Parts {
   std::unique_ptr<serve::TokenReviewer> reviewer;
   std::unique_ptr<kube::KubeSource> source;
   std::unique_ptr<ReconcileLoop> loop;
+  std::unique_ptr<serve::ReportRelay> relay;
   std::unique_ptr<serve::ConfigService> service;
   std::unique_ptr<AdminServer> admin;
   ChangeTimes times;
@@ -146,6 +168,7 @@ void ClusterController::Parts::StartElector(std::unique_ptr<kube::ApiClient> cli
   kube::ElectorOptions elector_options;
   elector_options.namespace_ = options.ns;
   elector_options.identity = kube::UniqueIdentity(options.pod);
+  elector_options.address = AddressOf(options.pod_ip, PortOf(options.listen.front()));
   elector_options.on_change = [this](bool /*leader*/) { TellLeadership(); };
   elector = std::make_unique<kube::Elector>(std::move(client), std::move(elector_options));
 }
@@ -202,8 +225,20 @@ void ClusterController::Parts::StartWriters(std::unique_ptr<kube::ApiClient> wat
   provisioning.wall_clock = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
   provisioner = std::make_unique<provision::Provisioner>(*api, std::move(provisioning));
   managed = std::make_unique<ManagedWatch>(std::move(watch_client), options.watch_namespaces, *provisioner);
+  StartRelay();
   // Not before there is somebody to tell.
   elector->Start();
+}
+
+void ClusterController::Parts::StartRelay() {
+  if (options.token_file.empty()) return;
+  serve::ReportRelay::Options relaying;
+  relaying.leader_address = [this] { return elector->leader_address(); };
+  relaying.ca_pem = [this] { return authority->bundle(); };
+  relaying.server_name = options.service_name;
+  relaying.token = [this] { return ReadToken(options.token_file); };
+  relaying.instance = options.pod;
+  relay = std::make_unique<serve::ReportRelay>(std::move(relaying));
 }
 
 absl::Status ClusterController::Parts::StartService() {
@@ -211,6 +246,7 @@ absl::Status ClusterController::Parts::StartService() {
   reviewing.gateway_of = [this](std::string_view ns, std::string_view account) {
     return provisioner->GatewayOf(ns, account);
   };
+  if (!options.service_account.empty()) reviewing.controller = {options.ns, options.service_account};
   reviewer = std::make_unique<serve::TokenReviewer>(*api, std::move(reviewing));
   serve::ConfigService::Options service_options;
   service_options.addresses = options.listen;
@@ -218,6 +254,9 @@ absl::Status ClusterController::Parts::StartService() {
   service_options.listener = [this](const serve::DataPlaneReport& report) {
     times.Reported(report);
     statuses->DataPlanesChanged(report.gateway);
+  };
+  service_options.local_listener = [this](const serve::DataPlaneReport& report) {
+    if (relay != nullptr) relay->Report(report);
   };
   serve::ConfigService::Tls tls;
   tls.certificate = [this] { return authority->certificate(); };
@@ -289,6 +328,7 @@ void ClusterController::Parts::TellLeadership() {
   log::Info(leading() ? "this replica leads: it writes statuses and provisions" : "another replica leads");
   statuses->LeadershipChanged();
   provisioner->LeadershipChanged();
+  if (relay != nullptr) relay->LeadershipChanged();
   serve::AuthorityKeeper::Owners now;
   if (leading()) {
     const std::lock_guard lock(mutex);
@@ -322,6 +362,7 @@ void ClusterController::Parts::Stop() {
   if (loop != nullptr) loop->Stop();
   if (loop_thread.joinable()) loop_thread.join();
   service.reset();
+  relay.reset();
   managed.reset();
   if (api != nullptr) api->Cancel();
   provisioner.reset();

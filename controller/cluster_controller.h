@@ -16,6 +16,12 @@ struct ClusterOptions {
   std::string ns;
   // Of this process, for the Lease and for events.
   std::string pod;
+  // By which other replicas reach it; empty: they can't, and it must be the only one.
+  std::string pod_ip;
+  // That all replicas run as, in `ns`, and a token of it for data planes' audience, by which this one proves to the
+  // leader who it is. Empty: none.
+  std::string service_account;
+  std::string token_file;
   // "0.0.0.0:18000"
   std::vector<std::string> listen;
   // By which data planes reach it: "portreeve-controller.portreeve-system.svc".

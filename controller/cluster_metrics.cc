@@ -104,8 +104,9 @@ std::string MetricsText(const ClusterMetrics& metrics) {
   AddOne("portreeve_controller_events_total", "Events written", MetricType::Counter,
          static_cast<double>(metrics.events), families);
   AddOne("portreeve_controller_leader", "1 if this replica leads", MetricType::Gauge, metrics.leader ? 1 : 0, families);
+  // The other half says when the Lease was made. A sample is a double, and doesn't hold both.
   AddOne("portreeve_controller_epoch", "How often the lease has changed hands", MetricType::Gauge,
-         static_cast<double>(metrics.epoch), families);
+         static_cast<double>(metrics.epoch & 0xFFFF'FFFFU), families);
   AddOne("portreeve_controller_authority_not_after_seconds", "When the controllers' authority expires, Unix time",
          MetricType::Gauge, absl::ToDoubleSeconds(metrics.authority.authority_not_after - absl::UnixEpoch()), families);
   return prometheus::TextSerializer().Serialize(families);

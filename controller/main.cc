@@ -40,6 +40,10 @@ void AddClusterOptions(CLI::App& app, portreeve::ClusterOptions& options, CLI::O
   add("--kubeconfig", options.kubeconfig, "How to reach the API server (in a pod: its own account)", "FILE");
   add("--namespace", options.ns, "The controller's own namespace ($POD_NAMESPACE)", "NS")->envname("POD_NAMESPACE");
   add("--pod", options.pod, "This process's name in the Lease and in events ($POD_NAME)", "NAME")->envname("POD_NAME");
+  add("--pod-ip", options.pod_ip, "By which other replicas reach --listen ($POD_IP)", "IP")->envname("POD_IP");
+  add("--service-account", options.service_account, "That all replicas run as ($POD_SERVICE_ACCOUNT)", "NAME")
+      ->envname("POD_SERVICE_ACCOUNT");
+  add("--token", options.token_file, "A token of it for the audience of data planes, shown to the leading replica", "FILE");
   add("--service-name", options.service_name, "By which data planes reach --listen: portreeve-controller.NS.svc",
       "HOST");
   add("--admin", options.admin, "Admin port: /healthz /readyz /metrics /version (none)", "ADDRESS");

@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "common/log.h"
 #include "controller/gatewayapi/json_tree.h"
+#include "controller/gatewayapi/text_rules.h"
 #include "controller/kube/kind.h"
 #include "controller/kube/watch_parser.h"
 
@@ -25,6 +27,10 @@ using std::chrono::nanoseconds;
 
 constexpr std::chrono::seconds kWatchTime{300};
 constexpr milliseconds kReleaseDeadline{2'000};
+// Of a Lease: int32.
+constexpr std::int64_t kMaxTransitions = std::numeric_limits<std::int32_t>::max();
+// The annotation is no more than text, and one more than it must still be a number.
+constexpr std::uint64_t kMaxLeastEpoch = std::numeric_limits<std::int64_t>::max();
 
 nanoseconds SinceBoot() {
   timespec now{};
@@ -50,6 +56,16 @@ std::int64_t NumberAt(const YamlNode& node, std::initializer_list<std::string_vi
   return absl::SimpleAtoi(std::string(TextAt(node, path)), &number) ? number : 0;
 }
 
+std::uint64_t LeastEpochIn(const YamlNode& lease) {
+  std::uint64_t epoch = 0;
+  const std::string text(TextAt(lease, {"metadata", "annotations", kLeaseEpoch}));
+  return absl::SimpleAtoi(text, &epoch) && epoch <= kMaxLeastEpoch ? epoch : 0;
+}
+
+std::int64_t CreatedIn(const YamlNode& lease) {
+  return gatewayapi::ParseTimestamp(TextAt(lease, {"metadata", "creationTimestamp"})).value_or(0);
+}
+
 milliseconds Milliseconds(nanoseconds time) {
   return std::chrono::ceil<milliseconds>(time);
 }
@@ -61,6 +77,11 @@ std::string UniqueIdentity(std::string_view pod) {
   char digits[32];
   std::snprintf(digits, sizeof(digits), "%08x%08x", random(), random());
   return absl::StrCat(std::string(pod), "_", digits);
+}
+
+std::uint64_t EpochOf(absl::Time lease_created, std::uint32_t lease_transitions) {
+  const std::int64_t seconds = std::max<std::int64_t>(absl::ToUnixSeconds(lease_created), 0);
+  return (static_cast<std::uint64_t>(seconds) << 32) | lease_transitions;
 }
 
 Elector::Elector(std::unique_ptr<ApiClient> client, ElectorOptions options)
@@ -99,6 +120,11 @@ std::string Elector::holder() const {
   return holder_;
 }
 
+std::string Elector::leader_address() const {
+  const std::lock_guard lock(mutex_);
+  return leader_address_;
+}
+
 void Elector::Run() {
   while (!stopping()) {
     if (leader_until_ != 0) {
@@ -132,7 +158,7 @@ Elector::Written Elector::Renew() {
     const nanoseconds sent = Now();
     Record record = observed_;
     record.renewed = WallTime();
-    record.transitions = std::max<std::int64_t>(record.transitions, static_cast<std::int64_t>(epoch()));
+    if (EpochIn(record) < epoch()) RaiseEpoch(epoch(), &record);
     const Written written = Write(std::move(record), patience);
     // From when it was sent: nobody can have seen it before.
     if (written == Written::kYes) leader_until_ = (sent + options_.renew_deadline).count();
@@ -172,9 +198,10 @@ void Elector::TryAcquire() {
   const nanoseconds sent = Now();
   const std::string wall = WallTime();
   Record record = observed_;
-  record.transitions = std::max<std::int64_t>(record.transitions, static_cast<std::int64_t>(epoch()));
   // Ours already: a write of which no answer came, or one that ran out and that nobody took.
-  if (record.holder != options_.identity) ++record.transitions;
+  const bool ours = record.holder == options_.identity;
+  if (!ours) record.transitions = std::min(record.transitions + 1, kMaxTransitions);
+  if (ours ? EpochIn(record) < epoch() : EpochIn(record) <= epoch()) RaiseEpoch(epoch(), &record);
   record.holder = options_.identity;
   record.seconds = std::chrono::ceil<std::chrono::seconds>(options_.lease_duration).count();
   record.acquired = wall;
@@ -226,6 +253,9 @@ Elector::Record Elector::RecordIn(const YamlNode& lease) {
   record.renewed = TextAt(lease, {"spec", "renewTime"});
   record.seconds = NumberAt(lease, {"spec", "leaseDurationSeconds"});
   record.transitions = NumberAt(lease, {"spec", "leaseTransitions"});
+  record.address = TextAt(lease, {"metadata", "annotations", kLeaseAddress});
+  record.least_epoch = LeastEpochIn(lease);
+  record.created = CreatedIn(lease);
   record.version = TextAt(lease, {"metadata", "resourceVersion"});
   return record;
 }
@@ -251,6 +281,11 @@ absl::StatusOr<Elector::Record> Elector::Get() {
 // A patch that holds only for the version that was seen, and leaves what others have put there.
 Elector::Written Elector::Write(Record record, milliseconds deadline) {
   const bool create = record.version.empty();
+  // One that is given back has no address. In a patch, null takes the annotation away.
+  record.address = record.holder.empty() ? "" : options_.address;
+  json annotations = {{kLeaseAddress, record.address.empty() ? json() : json(record.address)}};
+  if (record.least_epoch != 0) annotations[kLeaseEpoch] = std::to_string(record.least_epoch);
+  if (create && record.address.empty()) annotations.erase(kLeaseAddress);
   json lease = {{"spec",
                  {{"holderIdentity", record.holder},
                   {"leaseDurationSeconds", record.seconds},
@@ -262,12 +297,13 @@ Elector::Written Elector::Write(Record record, milliseconds deadline) {
   if (create) {
     lease["apiVersion"] = "coordination.k8s.io/v1";
     lease["kind"] = "Lease";
-    lease["metadata"] = {{"name", options_.name}, {"namespace", options_.namespace_}};
+    lease["metadata"] = {
+        {"name", options_.name}, {"namespace", options_.namespace_}, {"annotations", std::move(annotations)}};
     request.method = "POST";
     request.path = Path(true);
     request.content_type = "application/json";
   } else {
-    lease["metadata"] = {{"resourceVersion", record.version}};
+    lease["metadata"] = {{"resourceVersion", record.version}, {"annotations", std::move(annotations)}};
     request.method = "PATCH";
     request.path = Path(false);
     request.content_type = "application/merge-patch+json";
@@ -277,6 +313,7 @@ Elector::Written Elector::Write(Record record, milliseconds deadline) {
   if (answer.ok() && answer->ok()) {
     const gatewayapi::JsonTree tree = gatewayapi::ParseJson(answer->body, kSkippedKeys);
     record.version = TextAt(tree.root, {"metadata", "resourceVersion"});
+    record.created = CreatedIn(tree.root);
     Observe(record);
     complained_ = false;
     return Written::kYes;
@@ -293,10 +330,26 @@ void Elector::Observe(const Record& record) {
     observed_ = record;
     observed_at_ = Now();
   }
-  const auto transitions = static_cast<std::uint64_t>(std::max<std::int64_t>(record.transitions, 0));
-  if (transitions > epoch_) epoch_ = transitions;
+  const std::uint64_t epoch = EpochIn(record);
+  if (epoch > epoch_) epoch_ = epoch;
   const std::lock_guard lock(mutex_);
   holder_ = record.holder;
+  leader_address_ = record.holder.empty() || record.holder == options_.identity ? "" : record.address;
+}
+
+std::uint64_t Elector::EpochIn(const Record& record) {
+  const auto transitions = static_cast<std::uint32_t>(std::clamp<std::int64_t>(record.transitions, 0, kMaxTransitions));
+  return std::max(EpochOf(absl::FromUnixSeconds(record.created), transitions), record.least_epoch);
+}
+
+// So that the epoch of it is over `seen`. Of a Lease that is still to be made nobody knows the time of creation: it may
+// be that of the last one, or an earlier one where the API servers' clocks differ.
+void Elector::RaiseEpoch(std::uint64_t seen, Record* record) {
+  const bool create = record->version.empty();
+  const auto created = static_cast<std::int64_t>(seen >> 32);
+  const auto transitions = static_cast<std::int64_t>(seen & 0xFFFF'FFFF);
+  if ((create || record->created == created) && transitions < kMaxTransitions) record->transitions = transitions + 1;
+  if (create || EpochIn(*record) <= seen) record->least_epoch = std::min(seen + 1, kMaxLeastEpoch);
 }
 
 nanoseconds Elector::FreeAt() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 
 #include <atomic>
 #include <chrono>
@@ -25,6 +26,8 @@ struct ElectorOptions {
   std::string name = "portreeve-controller";
   // Of this process, and of no other one before or after it: see UniqueIdentity.
   std::string identity;
+  // Where the other replicas reach this process while it leads: "10.0.0.7:18000". Empty: they aren't told.
+  std::string address;
   // The lease is free so long after its last renewal was seen.
   std::chrono::milliseconds lease_duration{15'000};
   // A leader that could not renew for so long is none any more: well before anybody else may become one.
@@ -38,6 +41,16 @@ struct ElectorOptions {
 
 // "POD_" and random digits.
 std::string UniqueIdentity(std::string_view pod);
+
+// The epoch of a Lease. It rises with each change of the leader, and also when somebody deletes the Lease and its count
+// begins anew: without that, data planes would wait for the old count to be reached.
+std::uint64_t EpochOf(absl::Time lease_created, std::uint32_t lease_transitions);
+
+// The holder's ElectorOptions::address, as an annotation of the Lease.
+inline constexpr char kLeaseAddress[] = "portreeve.dev/address";
+// The least epoch of the Lease, where time of creation and transitions give a lower one: etcd was restored to a Lease
+// that is older than one that has been seen, and no count of transitions makes up for that.
+inline constexpr char kLeaseEpoch[] = "portreeve.dev/epoch";
 
 class Elector {
  public:
@@ -54,10 +67,15 @@ class Elector {
   // Looks at the clock: a process that was paused knows it before it writes, even if no other thread has run yet. A
   // writer asks before each write.
   bool leader() const;
-  // How often the lease has changed hands; never goes back. 0 until it has been read. Every replica knows it.
+  // EpochOf the Lease, or what its annotation says if that is more; the highest that was seen, so it never goes back.
+  // 0 until the Lease has been read. Every replica knows it. When etcd was restored, the Lease may have a lower one
+  // than was seen here: whoever leads raises it beyond what it has seen itself.
   std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
   // Who holds it, as last seen; empty if nobody does.
   std::string holder() const;
+  // Of the holder, as last seen; empty if nobody holds it, if it is this one, and if the holder doesn't say it. Any
+  // thread.
+  std::string leader_address() const;
 
  private:
   using Nanoseconds = std::chrono::nanoseconds;
@@ -69,6 +87,9 @@ class Elector {
     std::string renewed;
     std::int64_t seconds = 0;
     std::int64_t transitions = 0;
+    std::string address;
+    std::uint64_t least_epoch = 0;  // 0: the annotation is missing
+    std::int64_t created = 0;       // seconds since 1970; 0: not known, as there is no Lease
     std::string version;
 
     bool operator==(const Record&) const = default;
@@ -89,6 +110,8 @@ class Elector {
   absl::StatusOr<Record> Get();
   Written Write(Record record, std::chrono::milliseconds deadline);
   void Observe(const Record& record);
+  static std::uint64_t EpochIn(const Record& record);
+  static void RaiseEpoch(std::uint64_t seen, Record* record);
   Nanoseconds FreeAt() const;
   void SetLeader(std::int64_t until);
   void Complain(const std::string& reason);
@@ -114,7 +137,8 @@ class Elector {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stop_ = false;
-  std::string holder_;
+  std::string holder_;          // guarded by mutex_
+  std::string leader_address_;  // guarded by mutex_
   Thread thread_;
 };
 

@@ -1,5 +1,7 @@
 #include "controller/kube/elector.h"
 
+#include <absl/time/time.h>
+
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -26,6 +28,15 @@ using Fault = FaultApiServer::Fault;
 
 const std::string kLeases = "/apis/coordination.k8s.io/v1/leases";
 
+const std::string kEarlier = "2024-01-31T12:00:00Z";
+const std::string kLater = "2024-01-31T12:00:01Z";
+
+absl::Time TimeOf(const std::string& text) {
+  absl::Time time;
+  REQUIRE(absl::ParseTime(absl::RFC3339_full, text, &time, nullptr));
+  return time;
+}
+
 nanoseconds Now() {
   timespec now{};
   clock_gettime(CLOCK_BOOTTIME, &now);
@@ -46,6 +57,7 @@ class Replica {
     options.lease_duration = milliseconds(1'000);
     options.renew_deadline = milliseconds(600);
     options.retry_period = milliseconds(60);
+    options.address = name + ":18000";
     options.clock = [this] { return Now() + nanoseconds(ahead.load()); };
     options.on_change = [this](bool leads) {
       const std::lock_guard lock(mutex_);
@@ -245,6 +257,115 @@ TEST_CASE("A Lease that is deleted is made again, and the epoch grows all the sa
   REQUIRE(Eventually([&] { return server.Get(kLeases, "ns", "lease")["spec"]["leaseTransitions"] == 6; }));
   CHECK(one.Leads());
   CHECK(one.elector->epoch() == 6);
+}
+
+TEST_CASE("The epoch of a Lease rises with its transitions, and when it is made anew") {
+  const absl::Time made = absl::FromUnixSeconds(1'700'000'000);
+  CHECK(EpochOf(made, 0) < EpochOf(made, 1));
+  CHECK(EpochOf(made, 4'000'000'000) < EpochOf(made + absl::Seconds(1), 0));
+  CHECK(EpochOf(absl::InfinitePast(), 3) == 3);
+}
+
+TEST_CASE("The epoch counts from when the Lease was made") {
+  FaultApiServer server;
+  server.ServeAll();
+  server.SetCreationTime(kEarlier);
+  Replica one(server, "one");
+  REQUIRE(one.Leads());
+  CHECK(one.elector->epoch() == EpochOf(TimeOf(kEarlier), 1));
+  Replica two(server, "two");
+  REQUIRE(Eventually([&] { return two.elector->epoch() == one.elector->epoch(); }));
+  // Made anew, it is later whatever its count is.
+  server.SetCreationTime(kLater);
+  server.Delete(kLeases, "ns", "lease");
+  REQUIRE(Eventually([&] { return two.elector->epoch() >= EpochOf(TimeOf(kLater), 1); }));
+  REQUIRE(Eventually([&] { return one.elector->epoch() == two.elector->epoch(); }));
+}
+
+TEST_CASE("A Lease from a backup is raised beyond every epoch that was seen") {
+  FaultApiServer server;
+  server.ServeAll();
+  json lease = Lease("", 4, "");
+  lease["metadata"]["creationTimestamp"] = kEarlier;
+  server.Put(kLeases, lease);
+  const std::shared_ptr<const void> backup = server.Backup();
+  Replica one(server, "one");
+  REQUIRE(one.Leads());
+  REQUIRE(one.elector->epoch() == EpochOf(TimeOf(kEarlier), 5));
+
+  SECTION("By its transitions, where it is the same Lease") {
+    server.Restore(backup);
+    REQUIRE(Eventually([&] { return one.elector->epoch() > EpochOf(TimeOf(kEarlier), 5); }));
+    REQUIRE(one.Leads());
+    const json now = server.Get(kLeases, "ns", "lease");
+    CHECK(now["spec"]["leaseTransitions"] == 6);
+    CHECK_FALSE(now["metadata"]["annotations"].contains(kLeaseEpoch));
+    CHECK(one.elector->epoch() == EpochOf(TimeOf(kEarlier), 6));
+  }
+  SECTION("By its annotation, where it was made before one that was seen") {
+    server.SetCreationTime(kLater);
+    server.Delete(kLeases, "ns", "lease");
+    REQUIRE(Eventually([&] { return one.elector->epoch() >= EpochOf(TimeOf(kLater), 1) && one.elector->leader(); }));
+    const std::uint64_t seen = one.elector->epoch();
+    server.Restore(backup);
+    REQUIRE(Eventually([&] { return one.elector->epoch() > seen; }));
+    REQUIRE(one.Leads());
+    CHECK(server.Get(kLeases, "ns", "lease")["metadata"]["annotations"][kLeaseEpoch] == std::to_string(seen + 1));
+    CHECK(one.elector->epoch() == seen + 1);
+    // All others take it from there, and each change of hands raises it.
+    Replica two(server, "two");
+    REQUIRE(Eventually([&] { return two.elector->epoch() == seen + 1; }));
+    one.elector->Stop();
+    REQUIRE(two.Leads());
+    CHECK(two.elector->epoch() == seen + 2);
+  }
+}
+
+TEST_CASE("A leader that finds its own Lease set back goes on, with a higher epoch") {
+  FaultApiServer server;
+  server.ServeAll();
+  server.Put(kLeases, Lease("", 7, ""));
+  Replica one(server, "one");
+  REQUIRE(one.Leads());
+  REQUIRE(one.elector->epoch() == 8);
+  json lease = server.Get(kLeases, "ns", "lease");
+  lease["spec"]["leaseTransitions"] = 3;
+  server.Put(kLeases, lease);
+  REQUIRE(Eventually([&] { return one.elector->epoch() == 9; }));
+  CHECK(server.Get(kLeases, "ns", "lease")["spec"]["leaseTransitions"] == 9);
+  CHECK(one.Changes() == std::vector<bool>{true});
+}
+
+TEST_CASE("An annotation that is no number is none") {
+  FaultApiServer server;
+  server.ServeAll();
+  json lease = Lease("", 4, "");
+  lease["metadata"]["annotations"] = {{kLeaseEpoch, GENERATE("soon", "-1", "18446744073709551615")}};
+  server.Put(kLeases, lease);
+  Replica one(server, "one");
+  REQUIRE(one.Leads());
+  CHECK(one.elector->epoch() == 5);
+}
+
+TEST_CASE("Every replica knows where the leader is, but the leader itself") {
+  FaultApiServer server;
+  server.ServeAll();
+  Replica one(server, "one");
+  REQUIRE(one.Leads());
+  CHECK(one.elector->leader_address().empty());
+  Replica two(server, "two");
+  REQUIRE(Eventually([&] { return two.elector->leader_address() == "one:18000"; }));
+  json lease = server.Get(kLeases, "ns", "lease");
+  lease["metadata"]["annotations"]["other"] = "stays";
+  server.Put(kLeases, lease);
+  one.elector->Stop();
+  REQUIRE(two.Leads());
+  CHECK(two.elector->leader_address().empty());
+  lease = server.Get(kLeases, "ns", "lease");
+  CHECK(lease["metadata"]["annotations"] == json({{kLeaseAddress, "two:18000"}, {"other", "stays"}}));
+  two.elector->Stop();
+  CHECK(two.elector->leader_address().empty());
+  CHECK(server.Get(kLeases, "ns", "lease")["metadata"]["annotations"] == json({{"other", "stays"}}));
 }
 
 TEST_CASE("A lease that is ours already, by a write of which no answer came, is taken without a change of hands") {

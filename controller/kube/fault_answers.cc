@@ -166,6 +166,7 @@ void FaultApiServer::Write(const Seen& seen, const json& change, httplib::Respon
   if (seen.method == "POST") {
     const Name name{change["metadata"].value("namespace", ""), change["metadata"].value("name", "")};
     if (objects.contains(name)) return AnswerStatus(response, 409, "already exists");
+    if (!state_->creation_time.empty()) object["metadata"]["creationTimestamp"] = state_->creation_time;
   } else {
     const json& before = objects[{seen.namespace_, seen.name}];
     const auto metadata = change.find("metadata");

@@ -174,6 +174,11 @@ std::string FaultApiServer::Put(const std::string& collection, json object) {
   return version;
 }
 
+void FaultApiServer::SetCreationTime(const std::string& time) {
+  const std::lock_guard lock(state_->mutex);
+  state_->creation_time = time;
+}
+
 void FaultApiServer::DeleteLocked(const std::string& collection, const std::string& namespace_, const std::string& name,
                                   bool seen) {
   auto& objects = state_->collections[collection];

@@ -87,6 +87,8 @@ class FaultApiServer {
   void Delete(const std::string& collection, const std::string& namespace_, const std::string& name);
   // As Delete, but no watch ever tells of it.
   void DeleteUnseen(const std::string& collection, const std::string& namespace_, const std::string& name);
+  // The metadata.creationTimestamp of what is created by a request from now on; at first it has none.
+  void SetCreationTime(const std::string& time);
   nlohmann::json Get(const std::string& collection, const std::string& namespace_, const std::string& name) const;
 
   // --- history

@@ -50,6 +50,7 @@ struct FaultApiServer::State {
   bool down = true;
   std::uint64_t hangs = 0;
   std::map<std::string, std::map<Name, nlohmann::json>> collections;
+  std::string creation_time;
   std::uint64_t version = 100;
   std::uint64_t compacted = 0;
   bool gone_as_event = false;

@@ -178,6 +178,7 @@ void KubeSource::TakeStatus(Watch& watch, const ReflectorStatus& status) {
     probe_failed_ = false;
     changed_.notify_all();
   }
+  if (!status.unreachable) watch.woken = false;
   if (status.read && !before.read) Signal();
 }
 
@@ -317,26 +318,28 @@ void KubeSource::EndFetch(const FetchKey& key) {
   Signal();
 }
 
-// Only a server that was away and is back wakes those that wait: where it answers this and fails them, their own
-// back-off stands.
+// A server that was away and is back wakes all that wait; one that was never seen away wakes each of them once: where it
+// answers this and fails them, their own back-off stands.
 void KubeSource::Probe() {
   ApiRequest request;
   request.path = "/readyz";
   request.deadline = kProbeDeadline;
   const auto answer = client_->Send(request);
   const bool up = answer.ok() && answer->status < 500 && answer->status != 429;
-  bool wake = false;
+  std::vector<Watch*> woken;
   {
     const std::lock_guard lock(mutex_);
-    wake = std::exchange(probe_failed_, !up) && up;
-    if (wake) {
+    const bool was_away = std::exchange(probe_failed_, !up);
+    if (!up) return;
+    if (was_away) {
       for (auto& [key, fetch] : fetches_) fetch.due = Clock::now();
     }
+    for (const std::unique_ptr<Watch>& watch : watches_) {
+      if (!watch->status.unreachable) continue;
+      if (!std::exchange(watch->woken, true) || was_away) woken.push_back(watch.get());
+    }
   }
-  if (!wake) return;
-  for (const std::unique_ptr<Watch>& watch : watches_) {
-    if (watch->reflector->status().unreachable) watch->reflector->Wake();
-  }
+  for (Watch* watch : woken) watch->reflector->Wake();
 }
 
 }  // namespace portreeve::kube

@@ -85,6 +85,8 @@ class KubeSource final : public source::Source {
     std::unique_ptr<Reflector> reflector;
     // As last told.
     ReflectorStatus status;
+    // By a probe, since it last reached the server.
+    bool woken = false;
     bool said_missing = false;
     bool said_trouble = false;
   };

@@ -106,7 +106,10 @@ absl::Status AuthorityKeeper::Refresh() {
   if (loaded.ok()) status.Update(Publish(now));
   std::lock_guard fields(mutex_);
   health_.status = status;
-  if (authority_) health_.authority_not_after = authority_->not_after();
+  if (authority_) {
+    health_.authority_not_after = authority_->not_after();
+    bundle_ = authority_->bundle();
+  }
   if (certificate_ != nullptr) health_.certificate_not_after = certificate_->not_after;
   return status;
 }
@@ -309,6 +312,11 @@ void AuthorityKeeper::SetOwners(Owners owners) {
 std::shared_ptr<const ServerCertificate> AuthorityKeeper::certificate() const {
   std::lock_guard lock(mutex_);
   return certificate_;
+}
+
+std::string AuthorityKeeper::bundle() const {
+  std::lock_guard lock(mutex_);
+  return bundle_;
 }
 
 AuthorityKeeper::Health AuthorityKeeper::health() const {

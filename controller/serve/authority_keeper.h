@@ -83,6 +83,9 @@ class AuthorityKeeper {
 
   // For the server's handshakes: doesn't block. Null before the first Refresh that succeeded.
   std::shared_ptr<const ServerCertificate> certificate() const;
+  // PEM: the CAs by which other replicas are known, as of the last Refresh. Empty before the first one that succeeded.
+  // Doesn't block.
+  std::string bundle() const;
   Health health() const;
 
  private:
@@ -121,6 +124,7 @@ class AuthorityKeeper {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<const ServerCertificate> certificate_;  // guarded by mutex_
+  std::string bundle_;                                    // guarded by mutex_
   Health health_;                                         // guarded by mutex_
   Owners owners_;                                         // guarded by mutex_
   absl::btree_set<std::string> touched_;                  // namespaces; guarded by mutex_

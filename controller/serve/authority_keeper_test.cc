@@ -70,6 +70,7 @@ bool Contains(const std::string& text, const std::string& part) {
 TEST_CASE("The first replica makes the authority, the second takes it") {
   Rig rig;
   CHECK(rig.one.certificate() == nullptr);
+  CHECK(rig.one.bundle().empty());
   REQUIRE(rig.one.Refresh().ok());
   const Json secret = Json::parse(rig.api.Object(kSecretPath));
   CHECK(secret.at("type") == "Opaque");
@@ -78,6 +79,8 @@ TEST_CASE("The first replica makes the authority, the second takes it") {
   CHECK(rig.api.Count("POST") == 1);
   CHECK(rig.one.certificate() != nullptr);
   CHECK(rig.two.certificate() != nullptr);
+  CHECK(rig.one.bundle() == rig.Entry("ca.crt"));
+  CHECK(rig.two.bundle() == rig.one.bundle());
   CHECK(rig.one.health().authority_not_after == rig.two.health().authority_not_after);
   CHECK(rig.one.health().certificate_not_after == rig.now + absl::Hours(24));
 }

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "controller/serve/relay_stream.h"
 #include "controller/serve/stream.h"
 #include "controller/serve/tls_credentials.h"
 #include "portreeve/config/v1/service.grpc.pb.h"
@@ -56,6 +57,15 @@ class Service final : public config::v1::ConfigService::CallbackService {
     } else {
       stream->StartWith(BearerToken(*context), context->peer());
     }
+    return stream.get();
+  }
+
+  grpc::ServerBidiReactor<config::v1::RelayMessage, config::v1::RelayAnswer>* Relay(
+      grpc::CallbackServerContext* context) override {
+    // Who opens a socket, or speaks plain text, proves nothing. gRPC answers UNIMPLEMENTED.
+    if (registry_.gate() == nullptr || context->peer().starts_with(kUnixPrefix)) return nullptr;
+    const auto stream = std::make_shared<RelayStream>(registry_);
+    stream->StartWith(BearerToken(*context), context->peer());
     return stream.get();
   }
 
@@ -105,7 +115,8 @@ void Configure(grpc::ServerBuilder& builder, bool tls) {
 
 struct ConfigService::Server {
   Server(SnapshotCache& cache, Options& options)
-      : registry(cache, options.epoch, std::move(options.listener)), service(registry) {
+      : registry(cache, options.epoch, std::move(options.listener), std::move(options.local_listener)),
+        service(registry) {
     if (options.tls) registry.Require(options.tls->authenticator, options.tls->proof_deadline);
   }
 
@@ -116,11 +127,6 @@ struct ConfigService::Server {
   std::vector<std::shared_ptr<grpc::ServerCredentials>> credentials;
   std::unique_ptr<grpc::Server> grpc;
 };
-
-std::uint64_t EpochOf(absl::Time lease_created, std::uint32_t lease_transitions) {
-  const std::int64_t seconds = std::max<std::int64_t>(absl::ToUnixSeconds(lease_created), 0);
-  return (static_cast<std::uint64_t>(seconds) << 32) | lease_transitions;
-}
 
 ConfigService::ConfigService(std::unique_ptr<Server> server) : server_(std::move(server)) {
   server_->registry.cache().SetWatcher([registry = &server_->registry] { registry->WakeAll(); });
@@ -172,7 +178,7 @@ ConfigService::~ConfigService() {
   server_->grpc->Shutdown(std::chrono::system_clock::now() + kStopDeadline);
   server_->grpc->Wait();
   // gRPC has ended all calls; this is for whoever is still in one's last words.
-  if (!server_->registry.WaitEmpty(kStopDeadline)) log::Error("a stream of a data plane doesn't end");
+  if (!server_->registry.WaitEmpty(kStopDeadline)) log::Error("a stream doesn't end");
 }
 
 void ConfigService::SetEpoch(std::uint64_t epoch) {

@@ -1,8 +1,8 @@
-// Serves snapshots to data planes: the controller's end of proto/portreeve/config/v1/service.proto.
+// Serves snapshots to data planes: the controller's end of proto/portreeve/config/v1/service.proto. Other replicas of
+// the controller relay to it what their own data planes report.
 #pragma once
 
 #include <absl/status/statusor.h>
-#include <absl/time/time.h>
 
 #include <chrono>
 #include <cstdint>
@@ -48,22 +48,20 @@ struct DataPlaneReport {
   std::vector<std::string> listening;
 };
 
-// Called by gRPC's threads, in order for each data plane; must not block or call back into the service.
+// Called by gRPC's threads, one call at a time and in order; must not block or call back into the service.
 using VerdictListener = std::function<void(const DataPlaneReport&)>;
 
-// The epoch of a Lease. It rises with each change of the leader, and also when somebody deletes the Lease and its count
-// begins anew: without that, data planes would wait for the old count to be reached.
-std::uint64_t EpochOf(absl::Time lease_created, std::uint32_t lease_transitions);
-
+// A data plane may be known by more than one stream: its old one, whose end hasn't been noticed yet, or what another
+// replica relays. What it said last counts. It is gone when no stream knows it any more.
 class ConfigService {
  public:
   // A data plane is served when its ServiceAccount token proves that the Gateway it asks for is its own.
   struct Tls {
     // Asked at each handshake, by gRPC's threads: must not block. Not null from Start on.
     std::function<std::shared_ptr<const ServerCertificate>()> certificate;
-    // Called by threads of the service, four at once.
+    // Called by threads of the service, four at once. Only a controller may relay, and only a data plane is served.
     Authenticator authenticator;
-    // A stream whose data plane hasn't shown a token again for so long ends.
+    // A stream whose other end hasn't shown a token again for so long ends.
     std::chrono::milliseconds proof_deadline = std::chrono::minutes(15);
   };
 
@@ -74,7 +72,11 @@ class ConfigService {
     std::optional<Tls> tls;
     // Of the controller's lease: a data plane that has seen a higher one isn't served.
     std::uint64_t epoch = 1;
+    // Of all data planes, those that other replicas relay included.
     VerdictListener listener;
+    // Of the data planes that are connected to this replica only: what it relays to the leader. Were relayed reports
+    // relayed again, two replicas that take each other for the leader would send them back and forth for ever.
+    VerdictListener local_listener;
   };
 
   // `cache` must outlive the service, which takes its watcher.
@@ -90,10 +92,11 @@ class ConfigService {
   // know of it: those that were paused or cut off, and may hold old objects. Therefore raise it only when what is
   // published is as new as the Lease. Lower values are ignored. Any thread.
   void SetEpoch(std::uint64_t epoch);
-  // The highest so far. Who writes the Lease must not let it fall behind this, which can be when etcd was restored.
+  // The highest so far. Who writes the Lease must not let it fall behind this, which can be when etcd was restored:
+  // kube::Elector sees to that.
   std::uint64_t epoch() const;
 
-  // The data planes of a Gateway that are connected now, by instance.
+  // The data planes of a Gateway that are connected now, here or as other replicas relay it; by instance, one each.
   std::vector<DataPlaneReport> DataPlanes(std::string_view gateway) const;
 
   // The ports taken, in the order of the addresses: for "host:0". 1 for a socket.

@@ -1,4 +1,4 @@
-// Who a data plane is, and how that is found out.
+// Who is at the other end of a stream, and how that is found out.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -10,10 +10,12 @@
 namespace portreeve::serve {
 
 struct Identity {
-  // "NS/NAME" of the one Gateway whose configuration it may have.
+  // "NS/NAME" of the one Gateway whose configuration it may have. Empty for a controller.
   std::string gateway;
-  // Name of its pod, in the Gateway's namespace.
+  // Name of its pod, in the Gateway's namespace; for a controller in the controller's.
   std::string pod;
+  // It is a replica of this controller: it may relay reports, and gets no configuration.
+  bool controller = false;
 };
 
 // Any thread; may block for 5 seconds. Errors: UNAUTHENTICATED, the token proves nothing; PERMISSION_DENIED, it proves

@@ -2,26 +2,24 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <chrono>
 #include <utility>
 
 #include "common/log.h"
+#include "controller/serve/report_message.h"
 
 namespace portreeve::serve {
 namespace {
 
 using config::v1::Verdict;
 
-constexpr std::chrono::seconds kHelloDeadline(10);
 // An install waits for workers and sockets, never for clients.
 constexpr std::chrono::seconds kVerdictDeadline(60);
-// Names of Kubernetes are shorter.
-constexpr std::size_t kMaxNameBytes = 1024;
-
-grpc::Status BrokenProtocol(const char* what) {
-  return {grpc::StatusCode::INVALID_ARGUMENT, what};
-}
+constexpr ServedStream::PeerKind kDataPlane = {"data plane", "start it with --controller-token"};
 
 }  // namespace
+
+Stream::Stream(StreamRegistry& registry) : ServedStream(registry, kDataPlane) {}
 
 Stream::~Stream() = default;
 
@@ -30,36 +28,9 @@ Stream::Outgoing::~Outgoing() {
   while (!message.changed().empty()) message.mutable_changed()->UnsafeArenaReleaseLast();
 }
 
-void Stream::Start() {
-  std::lock_guard lock(mutex_);
-  if (Begin()) StartRead(&incoming_);
-}
-
-void Stream::StartWith(SecretBytes token, std::string peer) {
-  std::lock_guard lock(mutex_);
-  must_prove_ = true;
-  peer_ = std::move(peer);
-  if (Begin()) Prove(std::move(token));
-}
-
-bool Stream::Begin() {
-  self_ = shared_from_this();
-  if (registry_.Add(self_)) {
-    Expect(&Stream::answer_, kHelloDeadline, "Hello");
-    return true;
-  }
-  FinishOnce({grpc::StatusCode::UNAVAILABLE, "the controller is stopping"});
-  return false;
-}
-
 void Stream::Wake() {
   std::lock_guard lock(mutex_);
   SendIfIdle();
-}
-
-void Stream::Close(const grpc::Status& status) {
-  std::lock_guard lock(mutex_);
-  FinishOnce(status);
 }
 
 void Stream::OnReadDone(bool ok) {
@@ -70,7 +41,7 @@ void Stream::OnReadDone(bool ok) {
   if (finished_) return;
   // Hello may be large, and is needed no more.
   incoming_ = config::v1::DataPlaneMessage();
-  StartRead(&incoming_);
+  ReadNext();
   SendIfIdle();
 }
 
@@ -87,60 +58,16 @@ void Stream::OnCancel() {
 }
 
 void Stream::OnDone() {
-  std::shared_ptr<Stream> self;
-  {
-    std::lock_guard lock(mutex_);
-    self = std::move(self_);
-    answer_.alarm.reset();
-    proof_.alarm.reset();
-    if (greeted_) log::Info("data plane disconnected", {{"gateway", gateway_}, {"instance", instance_}});
-  }
-  registry_.Remove(std::move(self));
+  Leave();
 }
 
-void Stream::Prove(SecretBytes token) {
-  if (token.Reveal().empty()) {
-    return Refuse({grpc::StatusCode::UNAUTHENTICATED,
-                   "a data plane shows the token of its ServiceAccount; start it with --controller-token"});
-  }
-  proving_ = registry_.gate()->Ask(std::move(token), [weak = weak_from_this()](const absl::StatusOr<Identity>& who) {
-    if (const std::shared_ptr<Stream> stream = weak.lock()) stream->OnIdentity(who);
-  });
-  // Whoever is in already stays.
-  if (!proving_ && !identity_) Refuse({grpc::StatusCode::UNAVAILABLE, "too many data planes connect at once"});
-}
-
-void Stream::OnIdentity(const absl::StatusOr<Identity>& identity) {
-  std::lock_guard lock(mutex_);
-  proving_ = false;
-  if (finished_) return;
-  if (identity.ok()) {
-    if (identity_ && identity_->gateway != identity->gateway) {
-      return Refuse(
-          {grpc::StatusCode::PERMISSION_DENIED, absl::StrCat("the token is of Gateway '", identity->gateway,
-                                                             "' now, and was of Gateway '", identity_->gateway, "'")});
-    }
-    const bool first = !identity_;
-    identity_ = *identity;
-    Expect(&Stream::proof_, registry_.proof_deadline(), "a proof of who it is");
-    if (first) StartRead(&incoming_);
-    return;
-  }
-  const absl::Status& status = identity.status();
-  if (identity_ && absl::IsUnavailable(status)) {
-    // As long as nobody can be asked, what was true last counts.
-    log::Warning("whose token a data plane shows can't be found out; its stream goes on",
-                 {{"gateway", gateway_}, {"instance", instance_}, {"reason", std::string(status.message())}});
-    return Expect(&Stream::proof_, registry_.proof_deadline(), "a proof of who it is");
-  }
-  Refuse({static_cast<grpc::StatusCode>(status.code()), std::string(status.message())});
-}
-
-grpc::Status Stream::TakeProof(config::v1::Proof& proof) {
-  if (!must_prove_) return BrokenProtocol("a proof that nobody asked for");
-  if (proving_) return grpc::Status::OK;
-  Prove(SecretBytes(std::move(*proof.mutable_token())));
-  return grpc::Status::OK;
+// It would get the configuration of all Gateways, since its own is "".
+grpc::Status Stream::Admit(const Identity& identity) const {
+  if (!identity.controller) return grpc::Status::OK;
+  return {grpc::StatusCode::PERMISSION_DENIED,
+          absl::StrCat("the token of pod '", identity.pod,
+                       "' is of the controller, and configuration is for data planes; they run as the ServiceAccount "
+                       "that was made for their Gateway")};
 }
 
 grpc::Status Stream::TakeMessage() {
@@ -278,46 +205,13 @@ std::unique_ptr<Stream::Outgoing> Stream::Next(const std::shared_ptr<const Snaps
   return next;
 }
 
-void Stream::FinishOnce(const grpc::Status& status) {
-  if (std::exchange(finished_, true)) return;
-  answer_.alarm.reset();
-  proof_.alarm.reset();
-  Finish(status);
-}
-
-void Stream::Refuse(const grpc::Status& status) {
-  registry_.ReportEnd(gateway_, instance_.empty() ? peer_ : instance_, status.error_message());
-  FinishOnce(status);
-}
-
-void Stream::Expect(Awaited Stream::* awaited, std::chrono::milliseconds deadline, const char* what) {
-  Awaited& one = this->*awaited;
-  const std::uint64_t wait = ++one.wait;
-  one.alarm = std::make_unique<grpc::Alarm>();
-  one.alarm->Set(std::chrono::system_clock::now() + deadline, [weak = weak_from_this(), awaited, wait, what](bool ok) {
-    if (!ok) return;
-    if (const std::shared_ptr<Stream> stream = weak.lock()) stream->OnDeadline(awaited, wait, what);
-  });
-}
-
-void Stream::OnDeadline(Awaited Stream::* awaited, std::uint64_t wait, const char* what) {
-  std::lock_guard lock(mutex_);
-  const Awaited& one = this->*awaited;
-  if (wait != one.wait || one.alarm == nullptr) return;
-  log::Warning("data plane is silent; ending its stream",
-               {{"gateway", gateway_}, {"instance", instance_}, {"awaited", what}});
-  FinishOnce({grpc::StatusCode::DEADLINE_EXCEEDED, absl::StrCat(what, " didn't come in time")});
-}
-
 void Stream::Report(const Verdict& verdict) {
   DataPlaneReport report;
   report.gateway = gateway_;
   report.instance = instance_;
   if (identity_) report.pod = identity_->pod;
   report.snapshot = base_->version;
-  for (const auto& refusal : verdict.refused()) {
-    report.refused.push_back({refusal.key(), refusal.version(), refusal.origin(), refusal.field(), refusal.message()});
-  }
+  report.refused = ReadRefusals(verdict.refused());
   report.listening.assign(verdict.listening().begin(), verdict.listening().end());
   registry_.Report(this, std::move(report));
 }

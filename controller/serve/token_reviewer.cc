@@ -70,13 +70,17 @@ absl::StatusOr<Identity> TokenReviewer::Authenticate(std::string_view token) {
   if (token.empty() || token.size() > kMaxTokenBytes) return Refused("it is empty or too long");
   absl::StatusOr<Account> account = AccountOf(token);
   if (!account.ok()) return account.status();
+  const std::optional<ServiceAccount>& own = options_.controller;
+  if (own && account->ns == own->ns && account->name == own->name) {
+    return Identity{.gateway = "", .pod = std::move(account->pod), .controller = true};
+  }
   std::optional<std::string> gateway = options_.gateway_of(account->ns, account->name);
   if (!gateway) {
     return absl::PermissionDeniedError(absl::StrCat("ServiceAccount ", account->ns, "/", account->name,
                                                     " belongs to no Gateway of this controller; data planes run as the "
                                                     "ServiceAccount that was made for their Gateway"));
   }
-  return Identity{*std::move(gateway), std::move(account->pod)};
+  return Identity{.gateway = *std::move(gateway), .pod = std::move(account->pod), .controller = false};
 }
 
 absl::StatusOr<TokenReviewer::Account> TokenReviewer::AccountOf(std::string_view token) {

@@ -1,4 +1,4 @@
-// Asks the Kubernetes API server whose token it is that a data plane shows.
+// Asks the Kubernetes API server whose token it is that a data plane, or another replica of the controller, shows.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -33,9 +33,17 @@ class TokenReviewer {
 
   using Clock = std::chrono::steady_clock;
 
+  struct ServiceAccount {
+    std::string ns;
+    std::string name;
+  };
+
   struct Options {
     GatewayOf gateway_of;
     std::function<Clock::time_point()> now = Clock::now;
+    // That all replicas of this controller run as; without it no token is a controller's. It is no Gateway's, whatever
+    // `gateway_of` says.
+    std::optional<ServiceAccount> controller{};
   };
 
   // `api` must outlive it.

@@ -107,6 +107,28 @@ TEST_CASE("An account of no Gateway is somebody, but isn't served") {
   CHECK(rig.reviews() == 1);
 }
 
+TEST_CASE("The controller's own account is a controller, and nobody else's is") {
+  Rig rig;
+  rig.api.SetToken("replica", TestApiServer::BoundToken("system", "controller", "controller-7"));
+  rig.api.SetToken("elsewhere", TestApiServer::BoundToken("team-a", "controller", "pod"));
+  const auto any = [](std::string_view, std::string_view) { return std::optional<std::string>("team-a/gw"); };
+  TokenReviewer::Options options{.gateway_of = any};
+  options.controller = TokenReviewer::ServiceAccount{"system", "controller"};
+  TokenReviewer reviewer(rig.api, options);
+  const absl::StatusOr<Identity> replica = reviewer.Authenticate("replica");
+  REQUIRE(replica.ok());
+  CHECK(replica->controller);
+  CHECK(replica->gateway.empty());
+  CHECK(replica->pod == "controller-7");
+  const absl::StatusOr<Identity> elsewhere = reviewer.Authenticate("elsewhere");
+  REQUIRE(elsewhere.ok());
+  CHECK_FALSE(elsewhere->controller);
+  // One that isn't told whom it runs as takes nobody for a controller.
+  TokenReviewer untold(rig.api, {.gateway_of = any});
+  CHECK_FALSE(untold.Authenticate("replica")->controller);
+  CHECK_FALSE(rig.Ask()->controller);
+}
+
 TEST_CASE("A verdict is remembered for a minute, a refusal for seconds") {
   Rig rig;
   for (int i = 0; i < 3; ++i) CHECK(rig.Ask().ok());

@@ -1,9 +1,14 @@
 // A backend to try the gateway with: it answers each request with a small JSON text that shows what arrived.
+#include <condition_variable>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
+#include <functional>
 #include <map>
+#include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <httplib.h>
 
@@ -20,6 +25,31 @@ std::string Lower(std::string text) {
   }
   return text;
 }
+
+// A thread for each connection, since a kept one holds its thread and a gateway keeps many: with a fixed number, those
+// who come later, probes among them, would wait.
+class ThreadPerConnection final : public httplib::TaskQueue {
+ public:
+  void enqueue(std::function<void()> task) override {
+    const std::lock_guard lock(mutex_);
+    ++running_;
+    std::thread([this, task = std::move(task)] {
+      task();
+      const std::lock_guard lock(mutex_);
+      --running_;
+      ended_.notify_all();
+    }).detach();
+  }
+  void shutdown() override {
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [this] { return running_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  std::size_t running_ = 0;  // guarded by mutex_
+};
 
 nlohmann::ordered_json Describe(const std::string& name, const httplib::Request& request) {
   nlohmann::ordered_json seen;
@@ -62,8 +92,7 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   httplib::Server server;
-  // A kept connection holds a thread, and a gateway keeps several.
-  server.new_task_queue = [] { return new httplib::ThreadPool(64); };
+  server.new_task_queue = [] { return new ThreadPerConnection; };
   // The library's own options let two programs share a port, and requests would go to either.
   server.set_socket_options([](socket_t socket) {
     const int on = 1;
