@@ -24,7 +24,7 @@ func TestOneAddressForTwoGateways(t *testing.T) {
 	}
 	request := world.Request{To: wanted}
 	s.Serves(request, "one")
-	run := s.Start(t, world.Load{Request: request, Rate: 20})
+	run := s.StartLoad(t, world.Load{Request: request, Rate: 20})
 	s.Apply(world.GatewayOf(world.Class, "second", addresses), world.RouteText("more", "name: second", []string{"second.test"}, world.To("one")))
 	if said := s.Refused("Gateway", "second", "Programmed", "AddressNotUsable"); !strings.Contains(said.Message, wanted) {
 		t.Errorf("the message doesn't name the address: %s", said)

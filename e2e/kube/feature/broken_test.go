@@ -24,7 +24,7 @@ func TestBrokenRouteBesideGoodOnes(t *testing.T) {
 	attached(s, good)
 	s.Serves(world.Request{To: address, Host: host(good - 1)}, "one")
 	mark := s.AuditMark(t)
-	run := s.Start(t, world.Load{Request: world.Request{To: address, Host: host(50)}, Rate: 50})
+	run := s.StartLoad(t, world.Load{Request: world.Request{To: address, Host: host(50)}, Rate: 50})
 	run.More(t, 20)
 
 	for _, one := range []struct{ name, rule, condition, reason, says string }{

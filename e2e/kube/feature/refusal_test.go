@@ -45,7 +45,7 @@ func TestRefusalOfTheDataPlane(t *testing.T) {
 	s, address := served(t, route(set("X-Colour", "blue")))
 	blue := world.Request{To: address, Host: "headers.test", Path: "/set"}
 	s.Serves(blue, "one")
-	run := s.Start(t, world.Load{Request: blue, Rate: 20})
+	run := s.StartLoad(t, world.Load{Request: blue, Rate: 20})
 	// How a message is framed is no filter's to say (RFC 9112 section 6).
 	s.Apply(route(set("Transfer-Encoding", "gzip")))
 	said := s.Refused("HTTPRoute", "headers", "portreeve.dev/Programmed", "Refused")

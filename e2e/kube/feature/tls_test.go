@@ -45,7 +45,7 @@ func TestTLSRotation(t *testing.T) {
 		world.GatewayText("edge", httpsListener("a", "a.test", "a")))
 	request := world.Request{To: s.Programmed("edge"), Host: "a.test", Trust: []*harness.Certificate{before, after}}
 	s.Serves(request, "one")
-	run := s.Start(t, world.Load{Request: request, Rate: 50, NewConnections: true})
+	run := s.StartLoad(t, world.Load{Request: request, Rate: 50, NewConnections: true})
 	run.More(t, 50)
 	s.Apply(world.SecretText("a", after))
 	onlyNew := request

@@ -41,8 +41,8 @@ type Run struct {
 
 var errTooMany = errors.New("not sent: too many requests are under way")
 
-// Start begins a load; it ends with Stop, or with the test.
-func (w *World) Start(t testing.TB, load Load) *Run {
+// StartLoad begins a load; it ends with Stop, or with the test.
+func (w *World) StartLoad(t testing.TB, load Load) *Run {
 	t.Helper()
 	if load.Clients == 0 {
 		load.Clients = 4

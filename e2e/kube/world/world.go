@@ -37,12 +37,12 @@ var shared struct {
 	err   error
 }
 
-// ClusterName is the cluster that the tests run in: environment CLUSTER, or "test".
+// ClusterName is the cluster that the tests run in: environment CLUSTER, or "kube".
 func ClusterName() string {
 	if name := os.Getenv("CLUSTER"); name != "" {
 		return name
 	}
-	return "test"
+	return "kube"
 }
 
 // Open returns the cluster with our images in it, started if it isn't running yet. What it is when tests begin is what
