@@ -35,7 +35,8 @@ void ChangeTimes::Reported(const serve::DataPlaneReport& report, Clock::time_poi
   const std::lock_guard lock(mutex_);
   const auto latest = latest_.find(report.gateway);
   if (latest == latest_.end() || latest->second.version != report.snapshot) return;
-  if (latest->second.acknowledged.insert(report.instance).second) acknowledge_.Observe(Seconds(now - latest->second.since));
+  if (latest->second.acknowledged.insert(report.instance).second)
+    acknowledge_.Observe(Seconds(now - latest->second.since));
 }
 
 }  // namespace portreeve

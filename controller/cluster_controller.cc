@@ -122,7 +122,7 @@ struct ClusterController::Parts {
 
   std::mutex mutex;
   std::condition_variable changed;
-  bool published = false;                // guarded by mutex
+  bool published = false;                 // guarded by mutex
   serve::AuthorityKeeper::Owners owners;  // as of the last translation; guarded by mutex
   bool stopping = false;                  // guarded by mutex
   std::thread loop_thread;
@@ -300,8 +300,7 @@ absl::Status ClusterController::Parts::StartAdmin() {
 }
 
 void ClusterController::Parts::Observe(const std::shared_ptr<const store::ClusterState>& state,
-                                       const translate::Translation& translation,
-                                       const ReconcileLoop::Round& round) {
+                                       const translate::Translation& translation, const ReconcileLoop::Round& round) {
   times.Translated(round.translate_time);
   refused = round.refused;
   const auto all = std::make_shared<const std::vector<translate::ObjectStatus>>(translation.statuses);

@@ -43,7 +43,8 @@ void AddClusterOptions(CLI::App& app, portreeve::ClusterOptions& options, CLI::O
   add("--pod-ip", options.pod_ip, "By which other replicas reach --listen ($POD_IP)", "IP")->envname("POD_IP");
   add("--service-account", options.service_account, "That all replicas run as ($POD_SERVICE_ACCOUNT)", "NAME")
       ->envname("POD_SERVICE_ACCOUNT");
-  add("--token", options.token_file, "A token of it for the audience of data planes, shown to the leading replica", "FILE");
+  add("--token", options.token_file, "A token of it for the audience of data planes, shown to the leading replica",
+      "FILE");
   add("--service-name", options.service_name, "By which data planes reach --listen: portreeve-controller.NS.svc",
       "HOST");
   add("--admin", options.admin, "Admin port: /healthz /readyz /metrics /version (none)", "ADDRESS");
@@ -76,8 +77,9 @@ void AddOptions(CLI::App& app, Options& options) {
       ->type_name("DOMAIN/PATH")
       ->check([](const std::string& name) {
         const std::size_t slash = name.find('/');
-        return slash == 0 || slash == std::string::npos || slash + 1 == name.size() ? "it must be of the form domain/path"
-                                                                                    : "";
+        return slash == 0 || slash == std::string::npos || slash + 1 == name.size()
+                   ? "it must be of the form domain/path"
+                   : "";
       });
   app.set_version_flag("--version", portreeve::kVersion);
 }

@@ -23,8 +23,8 @@ constexpr std::int32_t kNewestMinor = 7;
 bool IsKnownBundle(std::string_view version) {
   const std::vector<std::string> parts = absl::StrSplit(std::string(version), '.');
   std::int32_t minor = 0;
-  return parts.size() >= 3 && parts[0] == "v1" && absl::SimpleAtoi(parts[1], &minor) &&
-         minor >= kOldestMinor && minor <= kNewestMinor;
+  return parts.size() >= 3 && parts[0] == "v1" && absl::SimpleAtoi(parts[1], &minor) && minor >= kOldestMinor &&
+         minor <= kNewestMinor;
 }
 
 }  // namespace

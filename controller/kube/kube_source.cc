@@ -318,8 +318,8 @@ void KubeSource::EndFetch(const FetchKey& key) {
   Signal();
 }
 
-// A server that was away and is back wakes all that wait; one that was never seen away wakes each of them once: where it
-// answers this and fails them, their own back-off stands.
+// A server that was away and is back wakes all that wait; one that was never seen away wakes each of them once: where
+// it answers this and fails them, their own back-off stands.
 void KubeSource::Probe() {
   ApiRequest request;
   request.path = "/readyz";

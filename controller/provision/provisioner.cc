@@ -61,9 +61,8 @@ Provisioner::~Provisioner() {
 
 void Provisioner::Submit(std::shared_ptr<const ClusterState> state, std::shared_ptr<const Statuses> statuses) {
   NameTable names;
-  VisitGateways(*state, *statuses, [&](const ObjectStatus&, const gatewayapi::Ptr<Gateway>& gateway) {
-    names.Add(*gateway);
-  });
+  VisitGateways(*state, *statuses,
+                [&](const ObjectStatus&, const gatewayapi::Ptr<Gateway>& gateway) { names.Add(*gateway); });
   {
     std::lock_guard lock(mutex_);
     // At once: who is served from now on may ask in the next moment.

@@ -207,13 +207,10 @@ absl::Status AuthorityKeeper::Issue(absl::Time now) {
 
 absl::Status AuthorityKeeper::Publish(absl::Time now) {
   Owners owners;
-  absl::btree_set<std::string> touched;
   {
     std::lock_guard lock(mutex_);
     owners = owners_;
-    touched.swap(touched_);
   }
-  for (const std::string& ns : touched) published_.erase(ns);
   absl::erase_if(published_, [&](const auto& entry) { return !owners.contains(entry.first); });
   absl::Status status;
   for (const auto& [ns, gateways] : owners) {
@@ -285,20 +282,6 @@ void AuthorityKeeper::Run() {
     changed_.wait_for(lock, kBetweenRefreshes, [&] { return stopping_; });
     changed_.wait_for(lock, wait, [&] { return stopping_ || due_; });
   }
-}
-
-void AuthorityKeeper::SecretChanged() {
-  std::lock_guard lock(mutex_);
-  due_ = true;
-  changed_.notify_all();
-}
-
-void AuthorityKeeper::ConfigMapChanged(const std::string& ns) {
-  std::lock_guard lock(mutex_);
-  if (!owners_.contains(ns)) return;
-  touched_.insert(ns);
-  due_ = true;
-  changed_.notify_all();
 }
 
 void AuthorityKeeper::SetOwners(Owners owners) {

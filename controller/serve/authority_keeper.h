@@ -30,10 +30,10 @@ inline constexpr char kAuthorityConfigMap[] = "portreeve-ca";
 // Secret counts, and a replica that comes second takes that. Any thread.
 class AuthorityKeeper {
  public:
-  // So often the Secret is read, unless SecretChanged is called.
+  // So often the Secret is read.
   static constexpr absl::Duration kPeriod = absl::Seconds(30);
-  // So often a ConfigMap is written again, unless ConfigMapChanged is called.
-  static constexpr absl::Duration kRepublish = absl::Minutes(10);
+  // So often a ConfigMap is written again, since somebody may have deleted it.
+  static constexpr absl::Duration kRepublish = absl::Minutes(2);
 
   // A Gateway of ours. Its namespace's ConfigMap goes when the last of them does.
   struct Owner {
@@ -71,13 +71,9 @@ class AuthorityKeeper {
   // the object and the remedy. Blocks.
   absl::Status Refresh();
 
-  // Calls Refresh from a thread of its own: now, every 30 seconds, and when one of the three below is called. Logs what
+  // Calls Refresh from a thread of its own: now, every 30 seconds, and when the owners change. Logs what
   // goes wrong, once. To be called once at most.
   void Start();
-  // Somebody wrote the Secret.
-  void SecretChanged();
-  // Somebody wrote or deleted the ConfigMap there.
-  void ConfigMapChanged(const std::string& ns);
   // The namespaces to publish in; takes the place of what was said before. Empty on replicas that don't lead.
   void SetOwners(Owners owners);
 
@@ -127,7 +123,6 @@ class AuthorityKeeper {
   std::string bundle_;                                    // guarded by mutex_
   Health health_;                                         // guarded by mutex_
   Owners owners_;                                         // guarded by mutex_
-  absl::btree_set<std::string> touched_;                  // namespaces; guarded by mutex_
   bool due_ = true;                                       // guarded by mutex_
   bool stopping_ = false;                                 // guarded by mutex_
   std::thread thread_;

@@ -40,7 +40,8 @@ std::vector<Candidate> FindOurs(const ClusterState& state, bool addresses) {
   for (const Versioned<Gateway>& gateway : state.All<Gateway>()) {
     const auto* gateway_class = state.Find<GatewayClass>("", gateway->spec.gateway_class_name);
     if (gateway_class == nullptr || !IsOurs(**gateway_class)) continue;
-    ours.push_back({&gateway, ObjectionToGateway(state, *gateway, ObjectionToClass(state, **gateway_class), addresses)});
+    ours.push_back(
+        {&gateway, ObjectionToGateway(state, *gateway, ObjectionToClass(state, **gateway_class), addresses)});
   }
   return ours;
 }

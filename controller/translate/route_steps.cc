@@ -79,7 +79,8 @@ std::vector<RouteParentStatus> OwnParents(const HTTPRoute& route, const std::vec
 std::shared_ptr<const gatewayapi::HTTPRoute::Status> StatusOfRoute(const HTTPRoute& route,
                                                                    const std::vector<RouteParentStatus>& own) {
   const auto& stored = route.status.parents;
-  const bool had_ours = std::ranges::find(stored, ControllerName(), &RouteParentStatus::controller_name) != stored.end();
+  const bool had_ours =
+      std::ranges::find(stored, ControllerName(), &RouteParentStatus::controller_name) != stored.end();
   if (own.empty() && !had_ours) return nullptr;
   auto status = std::make_shared<gatewayapi::HTTPRoute::Status>();
   status->parents = MergeParents(stored, own);

@@ -18,9 +18,10 @@ std::vector<Unclaimed> FindUnclaimed(const store::ClusterState& state) {
   std::vector<Unclaimed> unclaimed;
   for (const Versioned<Gateway>& gateway : state.All<Gateway>()) {
     if (state.Find<GatewayClass>("", gateway->spec.gateway_class_name) != nullptr) continue;
-    unclaimed.push_back({gatewayapi::KeyOf(gateway.object),
-                         Concat("spec.gatewayClassName: GatewayClass ", gateway->spec.gateway_class_name,
-                                " doesn't exist: make it with controllerName ", ControllerName(), ", or name another")});
+    unclaimed.push_back(
+        {gatewayapi::KeyOf(gateway.object),
+         Concat("spec.gatewayClassName: GatewayClass ", gateway->spec.gateway_class_name,
+                " doesn't exist: make it with controllerName ", ControllerName(), ", or name another")});
   }
   for (const Versioned<HTTPRoute>& route : state.All<HTTPRoute>()) {
     for (size_t i = 0; i < route->spec.parent_refs.size(); ++i) {
