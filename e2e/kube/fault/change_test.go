@@ -15,6 +15,7 @@ import (
 
 // A certificate is replaced each second for a minute. Each handshake succeeds, by one of them.
 func TestCertificateReplacedEachSecond(t *testing.T) {
+	t.Parallel()
 	const number, host = 60, "tls.test"
 	var certificates []*harness.Certificate
 	for range number + 1 {

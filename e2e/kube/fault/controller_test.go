@@ -72,14 +72,17 @@ func TestLeaderPaused(t *testing.T) {
 	// The data plane must follow the one that is paused, or that one couldn't tell it anything.
 	leader := s.leader()
 	if s.connected(leader, s.Pods("edge")) == 0 {
-		before := s.lease()
-		s.signal(leader, syscall.SIGTERM)
-		s.passesOn(before, time.Now())
+		s.World.Delete(t, "Pod", world.SystemNamespace, leader.Name())
+		s.WaitFor("the other one to lead", func() (bool, string) {
+			now := s.leads()
+			return now != nil && now.Name() != leader.Name(), s.lease().String()
+		})
 		leader = s.leader()
 	}
 	s.WaitFor("the data plane to follow the leader", func() (bool, string) {
 		return s.connected(leader, s.Pods("edge")) == 1, leader.Name()
 	})
+	s.controllersReady()
 	load := s.load()
 
 	var next world.Object

@@ -11,6 +11,7 @@ import (
 
 // Data planes come and go for all the reasons that there are, and a request meets none of it.
 func TestDataPlanesReplaced(t *testing.T) {
+	t.Parallel()
 	s := begin(t, configured, config("config", "replicas: 1"))
 	step := func(name string, do func()) {
 		t.Helper()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -35,9 +36,9 @@ func loadBackend(t *testing.T, w *world.World) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(made.Files[0].Data)
+	sum := sha256.Sum256(append([]byte(image.User), made.Files[0].Data...))
 	tag := hex.EncodeToString(sum[:])[:12]
-	made.Names = []string{cluster.ImageName(backendProgram, tag)}
+	made.Names, made.User = []string{cluster.ImageName(backendProgram, tag)}, image.User
 	has, err := w.HasImage(t.Context(), made.Names[0])
 	if err == nil && !has {
 		err = w.LoadImage(t.Context(), made)
@@ -50,7 +51,14 @@ func loadBackend(t *testing.T, w *world.World) {
 
 // backend is a Deployment of one pod and its Service, by our backend in place of the demo one.
 func (s *stage) backend(name string) string {
-	return assured(strings.ReplaceAll(s.BackendText(name), "portreeve-demo-backend:"+s.Tag, backendProgram+":"+backendTag))
+	return ours(s.BackendText(name))
+}
+
+var demoImage = regexp.MustCompile(`portreeve-demo-backend:\S+`)
+
+// ours puts our backend in place of the demo one.
+func ours(text string) string {
+	return assured(demoImage.ReplaceAllString(text, backendProgram+":"+backendTag))
 }
 
 // assured gives a Deployment's pods as much weight on a busy machine as data planes have. Those that ask for nothing get

@@ -42,6 +42,16 @@ func begin(t *testing.T, spec string, more ...string) *stage {
 	install.Do(func() { loadBackend(t, w); upgrade(t, w, w.Tag) })
 	s := &stage{Space: w.Space(t)}
 	s.logs = follow(t, w, s.Namespace, world.SystemNamespace)
+	s.controllersReady()
+	s.Apply(append([]string{s.backend("one"), s.backend("two"), world.GatewayOf(world.Class, "edge", spec),
+		world.RouteText("steady", "name: edge", []string{steady}, world.To("one"))}, more...)...)
+	s.address = s.Programmed("edge")
+	s.served(steady, "one")
+	return s
+}
+
+func (s *stage) controllersReady() {
+	s.T.Helper()
 	s.WaitFor("both controllers, one of them leading", func() (bool, string) {
 		ready := 0
 		for _, pod := range s.controllers() {
@@ -51,11 +61,6 @@ func begin(t *testing.T, spec string, more ...string) *stage {
 		}
 		return ready == replicas && s.leads() != nil, fmt.Sprint(ready, " ready, the Lease: ", s.lease())
 	})
-	s.Apply(append([]string{s.backend("one"), s.backend("two"), world.GatewayOf(world.Class, "edge", spec),
-		world.RouteText("steady", "name: edge", []string{steady}, world.To("one"))}, more...)...)
-	s.address = s.Programmed("edge")
-	s.served(steady, "one")
-	return s
 }
 
 // upgrade installs the chart with our images of that tag, and as many controllers as the chart has by default.
