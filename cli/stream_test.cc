@@ -137,6 +137,9 @@ TEST_CASE("A data plane gets its own Gateway only") {
   CHECK(rig.installer.Ask("/", 99) == "no port");
   CHECK(rig.service->DataPlanes("ns/mine").size() == 1);
   CHECK(rig.service->DataPlanes("").empty());
+  const std::vector<DataPlaneReport> all = rig.service->AllDataPlanes();
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].gateway == "ns/mine");
   // A change of the other Gateway is none of this one.
   const std::size_t reports = rig.reports.size();
   rig.cache->Publish({{"ns/mine", MapOf(Basics())}, {"ns/other", {}}});

@@ -28,6 +28,7 @@
 #include "controller/reconcile_loop.h"
 #include "controller/serve/authority_keeper.h"
 #include "controller/serve/config_service.h"
+#include "controller/serve/data_planes_json.h"
 #include "controller/serve/report_relay.h"
 #include "controller/serve/token_reviewer.h"
 #include "controller/status/event_recorder.h"
@@ -150,7 +151,7 @@ absl::Status ClusterController::Parts::Start() {
   source_options.watch_namespaces = options.watch_namespaces;
   source = std::make_unique<kube::KubeSource>(std::move(clients[3]), std::move(source_options));
   ReconcileLoop::Options loop_options;
-  loop_options.translator = {.allow_loopback_endpoints = false, .one_data_plane = false, .addresses = true};
+  loop_options.translator = translate::kInCluster;
   loop_options.observer = [this](const auto& state, const auto& translation, const auto& round) {
     Observe(state, translation, round);
   };
@@ -278,6 +279,11 @@ absl::Status ClusterController::Parts::StartAdmin() {
   admin->Handle("/readyz", [this] {
     if (serving.load()) return AdminAnswer{.body = "ok\n"};
     return AdminAnswer{.status = 503, .body = "not everything has been read from the API server yet: see the log\n"};
+  });
+  admin->Handle("/dataplanes", [this] {
+    if (!serving.load()) return AdminAnswer{.status = 503, .body = "data planes aren't served yet: see the log\n"};
+    return AdminAnswer{.content_type = "application/json",
+                       .body = serve::DataPlanesJson(service->AllDataPlanes(), cache)};
   });
   admin->Handle("/metrics", [this] {
     ClusterMetrics metrics;

@@ -47,7 +47,7 @@ void AddClusterOptions(CLI::App& app, portreeve::ClusterOptions& options, CLI::O
       "FILE");
   add("--service-name", options.service_name, "By which data planes reach --listen: portreeve-controller.NS.svc",
       "HOST");
-  add("--admin", options.admin, "Admin port: /healthz /readyz /metrics /version (none)", "ADDRESS");
+  add("--admin", options.admin, "Admin port: /healthz /readyz /metrics /dataplanes /version (none)", "ADDRESS");
   add("--dataplane-image", options.data_plane_image, "Image of the data planes", "IMAGE");
   add("--dataplane-pull-policy", options.data_plane_pull_policy, "When it is pulled (IfNotPresent)", "POLICY");
   add("--watch-namespace", options.watch_namespaces, "Only this namespace; several times if need be (all)", "NS")

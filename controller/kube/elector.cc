@@ -94,13 +94,16 @@ void Elector::Start() {
 }
 
 void Elector::Stop() {
+  bool leads = false;
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
+    // Asked before the thread can know that it ends: what it does then is to step down, and to give the lease back.
+    leads = leader();
   }
   changed_.notify_all();
   // One that stands by may be in a long watch, and has nothing to give back.
-  if (!leader()) client_->Cancel();
+  if (!leads) client_->Cancel();
   thread_.Join();
   client_->Cancel();
 }
@@ -173,11 +176,25 @@ Elector::Written Elector::Renew() {
 }
 
 void Elector::Release() {
-  Record record = observed_;
-  record.holder.clear();
-  record.seconds = 1;
-  record.renewed = WallTime();
-  if (Write(std::move(record), kReleaseDeadline) == Written::kYes) log::Info("the lease is given back");
+  Written written = Written::kOther;
+  for (int tried = 0; tried < 2 && written == Written::kOther; ++tried) {
+    Record record = observed_;
+    record.holder.clear();
+    record.seconds = 1;
+    record.renewed = WallTime();
+    written = Write(std::move(record), kReleaseDeadline);
+    if (written != Written::kOther) break;
+    // Somebody may have put something else into it.
+    const auto now = Get();
+    if (!now.ok()) break;
+    Observe(*now);
+    if (now->holder != options_.identity) return;
+  }
+  if (written == Written::kYes) {
+    log::Info("the lease is given back");
+  } else {
+    log::Warning("the lease can't be given back; another replica leads once it has run out");
+  }
 }
 
 // --- the others -----------------------------------------------------------------------------------------------------

@@ -61,7 +61,8 @@ class Elector {
   Elector& operator=(const Elector&) = delete;
 
   void Start();
-  // Gives the lease back, so that another one takes over at once. Takes as long as a request.
+  // Gives the lease back, so that another one takes over at once. Takes as long as a request, or
+  // three if somebody writes the lease meanwhile.
   void Stop();
 
   // Looks at the clock: a process that was paused knows it before it writes, even if no other thread has run yet. A

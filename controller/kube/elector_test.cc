@@ -68,6 +68,11 @@ class Replica {
     elector = std::make_unique<Elector>(*std::move(http), std::move(options));
     elector->Start();
   }
+  // The last change is told to what goes before the elector does.
+  ~Replica() { elector->Stop(); }
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
   bool Leads() const {
     return Eventually([&] { return elector->leader(); });
   }
@@ -133,6 +138,23 @@ TEST_CASE("A leader that stops gives the lease back, and another one leads at on
   CHECK(Now() - before < milliseconds(900));  // sooner than the lease would have ended
   CHECK(two.elector->epoch() == 2);
   CHECK(server.Get(kLeases, "ns", "lease")["spec"]["leaseTransitions"] == 2);
+}
+
+TEST_CASE("The lease is given back whenever the leader stops, and whatever others put into it") {
+  FaultApiServer server;
+  server.ServeAll();
+  // At whatever the elector's thread is just then: it may step down before Stop goes on.
+  for (int i = 0; i < 30; ++i) {
+    Replica one(server, "one");
+    REQUIRE(one.Leads());
+    if (i % 3 == 0) {
+      json lease = server.Get(kLeases, "ns", "lease");
+      lease["metadata"]["labels"] = {{"touched", std::to_string(i)}};
+      server.Put(kLeases, lease);
+    }
+    one.elector->Stop();
+    CHECK(server.Get(kLeases, "ns", "lease")["spec"]["holderIdentity"] == "");
+  }
 }
 
 TEST_CASE("A leader that is cut off stops before anybody else leads") {

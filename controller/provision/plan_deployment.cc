@@ -79,7 +79,7 @@ Json Quantities(const std::map<std::string, std::string>& quantities) {
 }
 
 Json Resources(const DataPlaneConfig::Spec& config) {
-  if (!config.resources.has_value()) return {{"requests", {{"cpu", "100m"}, {"memory", "64Mi"}}}};
+  if (!config.resources.has_value()) return {{"requests", {{"cpu", "50m"}, {"memory", "64Mi"}}}};
   Json json = Json::object();
   if (!config.resources->requests.empty()) json["requests"] = Quantities(config.resources->requests);
   if (!config.resources->limits.empty()) json["limits"] = Quantities(config.resources->limits);

@@ -193,6 +193,10 @@ std::vector<DataPlaneReport> ConfigService::DataPlanes(std::string_view gateway)
   return server_->registry.Reports(gateway);
 }
 
+std::vector<DataPlaneReport> ConfigService::AllDataPlanes() const {
+  return server_->registry.AllReports();
+}
+
 const std::vector<int>& ConfigService::ports() const {
   return server_->ports;
 }

@@ -98,6 +98,8 @@ class ConfigService {
 
   // The data planes of a Gateway that are connected now, here or as other replicas relay it; by instance, one each.
   std::vector<DataPlaneReport> DataPlanes(std::string_view gateway) const;
+  // Those of all Gateways, by Gateway and instance.
+  std::vector<DataPlaneReport> AllDataPlanes() const;
 
   // The ports taken, in the order of the addresses: for "host:0". 1 for a socket.
   const std::vector<int>& ports() const;

@@ -167,15 +167,27 @@ bool StreamRegistry::WaitEmpty(std::chrono::milliseconds deadline) {
 }
 
 std::vector<DataPlaneReport> StreamRegistry::Reports(std::string_view gateway) const {
-  std::vector<DataPlaneReport> reports;
   std::lock_guard lock(mutex_);
+  auto end = reports_.lower_bound(Source{std::string(gateway), "", nullptr});
+  const auto begin = end;
+  while (end != reports_.end() && end->first.gateway == gateway) ++end;
+  return LatestOfEach(begin, end);
+}
+
+std::vector<DataPlaneReport> StreamRegistry::AllReports() const {
+  std::lock_guard lock(mutex_);
+  return LatestOfEach(reports_.begin(), reports_.end());
+}
+
+std::vector<DataPlaneReport> StreamRegistry::LatestOfEach(Heards::const_iterator begin, Heards::const_iterator end) {
+  std::vector<DataPlaneReport> reports;
   Clock::time_point at;
-  for (auto one = reports_.lower_bound(Source{std::string(gateway), "", nullptr});
-       one != reports_.end() && one->first.gateway == gateway; ++one) {
-    if (reports.empty() || reports.back().instance != one->first.instance) {
-      reports.push_back(one->second.report);
+  for (auto one = begin; one != end; ++one) {
+    const DataPlaneReport& report = one->second.report;
+    if (reports.empty() || reports.back().gateway != report.gateway || reports.back().instance != report.instance) {
+      reports.push_back(report);
     } else if (one->second.at >= at) {
-      reports.back() = one->second.report;
+      reports.back() = report;
     } else {
       continue;
     }

@@ -69,6 +69,7 @@ class StreamRegistry {
 
   // One for each data plane.
   std::vector<DataPlaneReport> Reports(std::string_view gateway) const;
+  std::vector<DataPlaneReport> AllReports() const;
 
  private:
   // Which data plane, and from which stream that is known.
@@ -84,6 +85,10 @@ class StreamRegistry {
     Clock::time_point at;
     bool relayed = false;
   };
+  using Heards = absl::btree_map<Source, Heard>;
+
+  // Of each data plane what it said last, whichever streams it came by.
+  static std::vector<DataPlaneReport> LatestOfEach(Heards::const_iterator begin, Heards::const_iterator end);
 
   // What counts of the data plane of `said`; one that is gone if it isn't known any more. With mutex_ held.
   DataPlaneReport Latest(const DataPlaneReport& said, bool local_only) const;
@@ -106,7 +111,7 @@ class StreamRegistry {
   std::size_t active_ = 0;
   absl::flat_hash_set<std::shared_ptr<ServedStream>> streams_;
   // The sources of one data plane side by side.
-  absl::btree_map<Source, Heard> reports_;
+  Heards reports_;
   // When what was said last.
   absl::btree_map<std::string, Clock::time_point> said_;
 

@@ -58,7 +58,7 @@ struct Refused {
     std::string at(place);
     if (!field.empty()) at += Concat(at.empty() ? "" : place == origin ? ": " : ".", field);
     return {"Refused", Concat(at, at.empty() ? "" : ": ", message, " (refused by ", NameDataPlanes(instances),
-                              "); the last good version stays in service")};
+                              "); what was served of it before, if anything, stays in service")};
   }
 };
 

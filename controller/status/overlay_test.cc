@@ -173,7 +173,8 @@ TEST_CASE("a listener that is refused doesn't stop the Gateway; all of them do")
   rig.DataPlane("y", {kListenerA}).refused = {{kListenerB, "v", "Gateway ns/gw", "port", "8080 is in use"}};
   CHECK(rig.Programmed() == "True/Programmed @4: every data plane accepts connections for listeners a");
   CHECK(rig.ListenerProgrammed("b") ==
-        "False/Invalid @4: port: 8080 is in use (refused by data planes x, y); the last good version stays in service");
+        "False/Invalid @4: port: 8080 is in use (refused by data planes x, y); what was served of it before, if "
+        "anything, stays in service");
   rig.progress["ns/gw"].data_planes[0].refused.push_back({kListenerA, "v", "Gateway ns/gw", "", "no"});
   CHECK(rig.Programmed() ==
         "False/Invalid @4: no data plane takes requests for any of its listeners: see their conditions");
@@ -255,9 +256,10 @@ TEST_CASE("a refused rule shows on the route's parents at that Gateway") {
   const auto& route = *overlaid.statuses.at({Kind::kHTTPRoute, "ns", "r"}).route;
   REQUIRE(route.parents.size() == 2);
   for (const gatewayapi::RouteParentStatus& parent : route.parents) {
-    CHECK(Rig::Say(parent.conditions, "portreeve.dev/Programmed") ==
-          "False/Refused @7: spec.rules[1].matches[0].path.value: isn't valid (refused by data plane x); the last good "
-          "version stays in service");
+    CHECK(
+        Rig::Say(parent.conditions, "portreeve.dev/Programmed") ==
+        "False/Refused @7: spec.rules[1].matches[0].path.value: isn't valid (refused by data plane x); what was served "
+        "of it before, if anything, stays in service");
     CHECK(Rig::Say(parent.conditions, "Accepted").starts_with("True/Accepted @7"));
   }
   CHECK_FALSE(overlaid.statuses.contains({Kind::kHTTPRoute, "ns", "unrelated"}));
@@ -290,9 +292,10 @@ TEST_CASE("a refused certificate shows on the listeners that use it") {
   const Overlaid overlaid = rig.Lay();
   REQUIRE(overlaid.notes.size() == 1);
   CHECK(overlaid.notes[0].key == ObjectKey{Kind::kSecret, "ns", "c"});
-  CHECK(rig.ListenerProgrammed("b") ==
-        "False/Invalid @4: Secret ns/c: chain: can't be read (refused by data plane x); the last good version stays in "
-        "service");
+  CHECK(
+      rig.ListenerProgrammed("b") ==
+      "False/Invalid @4: Secret ns/c: chain: can't be read (refused by data plane x); what was served of it before, if "
+      "anything, stays in service");
   CHECK(rig.ListenerProgrammed("a").starts_with("True/"));
 }
 

@@ -48,7 +48,8 @@ DataPlaneProgress SnapshotHistory::Judge(const Gateway& gateway, const serve::Da
     refused.insert(refusal.key);
     progress.refused.push_back(refusal);
   }
-  if (running == nullptr) return progress;
+  progress.known = running != nullptr;
+  if (!progress.known) return progress;
   for (const auto& [key, version] : *gateway.entries.back().listeners) {
     const auto has = running->listeners->find(key);
     if (has == running->listeners->end() || has->second != version || refused.contains(key)) continue;

@@ -21,6 +21,9 @@ namespace portreeve::status {
 // How far one data plane is.
 struct DataPlaneProgress {
   std::string instance;
+  // False: it runs a snapshot that isn't recorded. It may be newer than all that are: another thread records it in a
+  // moment, or another replica, which serves it, was quicker.
+  bool known = true;
   // Keys of the listeners that accept connections there as they are wanted now.
   std::set<std::string> current;
   // What it refuses of that which is wanted now: a complaint about an older version is over.

@@ -78,6 +78,16 @@ std::optional<Object> StoredOf(const ClusterState& state, const ObjectKey& key) 
   }
 }
 
+// A data plane whose snapshot isn't known yet serves what it did: its new one will be known in a moment, and is looked
+// at again then.
+void KeepWhereUnknown(const std::vector<DataPlaneProgress>& before, std::vector<DataPlaneProgress>* now) {
+  for (DataPlaneProgress& one : *now) {
+    if (one.known) continue;
+    const auto last = std::ranges::find(before, one.instance, &DataPlaneProgress::instance);
+    if (last != before.end()) one.current = last->current;
+  }
+}
+
 // Calls visit(name, status) for each Gateway.
 template <typename Visit>
 void VisitGateways(const Statuses& statuses, Visit visit) {
@@ -221,7 +231,9 @@ void StatusLoop::UpdateProgress(const Input& input, const absl::btree_set<std::s
     if (last != progress_.end()) known = std::move(last->second);
     const bool had_some = !known.data_planes.empty();
     if (last == progress_.end() || moved.contains(gateway)) {
-      known.data_planes = history_.Progress(gateway, options_.data_planes(gateway));
+      std::vector<DataPlaneProgress> reported = history_.Progress(gateway, options_.data_planes(gateway));
+      KeepWhereUnknown(known.data_planes, &reported);
+      known.data_planes = std::move(reported);
     }
     if (had_some && known.data_planes.empty()) gone_[gateway] = now;
     const auto gone = gone_.find(gateway);

@@ -50,6 +50,8 @@ class Rig {
     options.leader = [this] { return leading.load(); };
     options.data_planes = [this](const std::string&) {
       std::lock_guard lock(mutex_);
+      ++asked;
+      cluster.Nudge();
       return reports_;
     };
     options.settling = settling;
@@ -80,10 +82,12 @@ class Rig {
     store_.Delete(key);
     cluster.Delete(PathOf(key));
   }
-  void Translate() {
+  // `between`: what happens when it is published and the loop hasn't been told.
+  void Translate(const std::function<void()>& between = [] {}) {
     const auto state = store_.Snapshot();
     translate::Translation translation = translator_.Translate(*state);
     cache_.Publish(std::move(translation.gateways));
+    between();
     loop_->Submit(state, std::make_shared<StatusLoop::Statuses>(std::move(translation.statuses)));
   }
   // A data plane that has what was published last.
@@ -150,6 +154,8 @@ class Rig {
 
   TestCluster cluster;
   std::atomic<bool> leading = true;
+  // How often the loop has looked at the data planes.
+  std::atomic<int> asked = 0;
 
  private:
   std::mutex mutex_;
@@ -207,6 +213,30 @@ TEST_CASE("routes that come and go change nothing but counts of the Gateway") {
   CHECK(rig.cluster.Count("PATCH " + std::string(kRoot) + "namespaces/ns/httproutes/") == 200);
   CHECK(rig.cluster.Count("PATCH " + std::string(kRoot) + "namespaces/ns/gateways/") <= 12);
   CHECK(rig.GatewayCondition("Programmed") == "True/Programmed");
+}
+
+TEST_CASE("a data plane that acknowledges before the loop is told of what it has changes nothing") {
+  Rig rig;
+  rig.Apply(kGateway);
+  rig.Translate();
+  rig.Place();
+  rig.Connect("x");
+  REQUIRE(rig.Await([&] { return rig.GatewayCondition("Programmed") == "True/Programmed"; }));
+  const std::string patches = "PATCH " + std::string(kRoot) + "namespaces/ns/gateways/";
+  const int before = rig.cluster.Count(patches);
+  for (int i = 0; i < 50; ++i) {
+    rig.Apply(Route("r" + std::to_string(i)));
+    rig.Translate([&] {
+      const int asked = rig.asked;
+      rig.Connect("x");
+      REQUIRE(rig.Await([&] { return rig.asked > asked; }));
+    });
+  }
+  REQUIRE(rig.Await([&] { return rig.Attached() == 50; }));
+  const std::vector<Json> bodies = rig.cluster.Bodies(patches);
+  for (auto body = bodies.begin() + before; body != bodies.end(); ++body) {
+    CHECK(body->dump().find("Pending") == std::string::npos);
+  }
 }
 
 TEST_CASE("a refusal shows on the route that caused it, and goes with it") {

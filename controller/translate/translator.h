@@ -45,6 +45,10 @@ struct TranslatorOptions {
   bool addresses = false;
 };
 
+// In a cluster: a data plane for each Gateway, provisioned by us.
+inline constexpr TranslatorOptions kInCluster{
+    .allow_loopback_endpoints = false, .one_data_plane = false, .addresses = true};
+
 struct Translation {
   // By "NS/NAME" of the Gateway. A Gateway that serves nothing has an empty map.
   absl::btree_map<std::string, ResourceMap> gateways;

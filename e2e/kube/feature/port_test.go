@@ -22,8 +22,9 @@ func TestPortOfListenerChanges(t *testing.T) {
 		ports := o.Items("spec", "ports")
 		return len(ports) == 2 && ports[0].Number("port") == 81 && ports[1].Number("port") == 8080
 	})
+	// At the data plane: the load balancer's address without that port leads nowhere, which takes long to find out.
 	s.WaitFor("the old port to be closed", func() (bool, string) {
-		answer := s.Ask(world.Request{To: address})
+		answer := s.Ask(world.Request{To: before[0].Text("status", "podIP")})
 		return answer.Err != nil, answer.String()
 	})
 	if again := s.Programmed("edge"); again != address {

@@ -17,10 +17,6 @@ const (
 	Controller = "portreeve-controller"
 	// Class is the GatewayClass that the chart makes.
 	Class = "portreeve"
-
-	// Until a replica that doesn't lead tells the leader about the data planes that are connected to it, a Gateway with
-	// such data planes isn't reported as programmed.
-	controllerReplicas = "1"
 )
 
 // Install installs the chart of this tree, or upgrades what is there to it, with our images. Arguments are helm's
@@ -32,8 +28,7 @@ func (w *World) Install(t testing.TB, args ...string) {
 	chart := filepath.Join(filepath.Dir(harness.Root()), "helm", "portreeve")
 	w.Helm(t, append([]string{"upgrade", "--install", "portreeve", chart, "--namespace", SystemNamespace, "--create-namespace",
 		"--reset-values", "--wait", "--timeout", harness.Scale(Limit).String(),
-		"--set", "controller.image.tag=" + w.Tag, "--set", "dataplane.image.tag=" + w.Tag,
-		"--set", "controller.replicas=" + controllerReplicas}, args...)...)
+		"--set", "controller.image.tag=" + w.Tag, "--set", "dataplane.image.tag=" + w.Tag}, args...)...)
 	harness.WaitFor(t, Limit, "GatewayClass "+Class+" to be accepted", func() (bool, string) {
 		class := w.Find("GatewayClass", "", Class)
 		return class.Condition("Accepted").Is("True", class), class.Conditions()
