@@ -11,13 +11,13 @@ import (
 	"portreeve.dev/e2e/harness"
 )
 
-// The backends of the examples are rolled, with a program that ends as soon as it is told to.
+// The backends of the examples are rolled.
 func TestBackendsRolled(t *testing.T) {
 	t.Parallel()
 	s := begin(t, "")
 	s.Delete("Deployment", "one")
 	s.Delete("Service", "one")
-	s.Apply(ours(example(t, s, "kubernetes/backends.yaml")))
+	s.Apply(assured(example(t, s, "kubernetes/backends.yaml")))
 	s.rolledOut("one", 2)
 	s.served(steady, "one")
 	load := s.load()
@@ -26,7 +26,7 @@ func TestBackendsRolled(t *testing.T) {
 	load.end("backends rolled")
 }
 
-// example is a file of the examples, for this namespace.
+// example is a file of the examples, for this namespace and our images.
 func example(t *testing.T, s *stage, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(harness.Root()), "examples", name))
@@ -39,5 +39,6 @@ func example(t *testing.T, s *stage, name string) string {
 			parts = append(parts, part)
 		}
 	}
-	return strings.ReplaceAll(strings.Join(parts, "\n---\n"), "namespace: demo", "namespace: "+s.Namespace)
+	return strings.NewReplacer("namespace: demo", "namespace: "+s.Namespace, "portreeve-demo-backend:0.1.0", "portreeve-demo-backend:"+s.Tag).
+		Replace(strings.Join(parts, "\n---\n"))
 }

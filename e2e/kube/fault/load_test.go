@@ -37,7 +37,7 @@ func (s *stage) loadOf(rate int, request world.Request, what string, ok func(wor
 	l := &load{s, what, ok, map[string]*world.Run{}}
 	const longest = 4 * time.Minute
 	for name, fresh := range map[string]bool{"kept": false, "new": true} {
-		l.runs[name] = s.StartLoad(s.T, world.Load{Request: request, Rate: rate / 2, NewConnections: fresh, Clients: 1000,
+		l.runs[name] = s.StartLoad(s.T, world.Load{Request: request, Rate: rate / 2, NewConnections: fresh, Clients: 500,
 			Most: rate / 2 * int(longest.Seconds()), Until: harness.Scale(longest)})
 	}
 	l.more(rate)

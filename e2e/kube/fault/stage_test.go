@@ -39,11 +39,11 @@ var install sync.Once
 func begin(t *testing.T, spec string, more ...string) *stage {
 	t.Helper()
 	w := world.Open(t)
-	install.Do(func() { loadBackend(t, w); upgrade(t, w, w.Tag) })
+	install.Do(func() { upgrade(t, w, w.Tag) })
 	s := &stage{Space: w.Space(t)}
 	s.logs = follow(t, w, s.Namespace, world.SystemNamespace)
 	s.controllersReady()
-	s.Apply(append([]string{s.backend("one"), s.backend("two"), world.GatewayOf(world.Class, "edge", spec),
+	s.Apply(append([]string{assured(s.BackendText("one")), assured(s.BackendText("two")), world.GatewayOf(world.Class, "edge", spec),
 		world.RouteText("steady", "name: edge", []string{steady}, world.To("one"))}, more...)...)
 	s.address = s.Programmed("edge")
 	s.served(steady, "one")
