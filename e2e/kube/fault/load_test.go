@@ -3,10 +3,12 @@
 package fault
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"portreeve.dev/e2e/harness"
@@ -15,6 +17,11 @@ import (
 
 // usual is the load of all tests that say nothing else, in requests a second.
 const usual = 200
+
+// mostMissed is how many connections of a load may find that the node has no rule for the address. Linux may overlook one
+// while kube-proxy changes others; that costs a single connection, which nothing of ours has seen. An address that were
+// gone for only a tenth of a second would cost ten.
+const mostMissed = 2
 
 // load is a constant load, half on kept connections and half on new ones.
 type load struct {
@@ -59,12 +66,16 @@ func (l *load) end(during string) []world.Answer {
 	s.T.Helper()
 	l.more(usual / 2)
 	var all, failed []world.Answer
+	missed := 0
 	for name, run := range l.runs {
 		answers := run.Stop()
 		all = append(all, answers...)
 		wrong := 0
 		for _, answer := range answers {
-			if !l.ok(answer) {
+			if errors.Is(answer.Err, syscall.EHOSTUNREACH) && missed < mostMissed {
+				missed++
+				s.T.Logf("%s: at %s, the node had no rule for a connection: %v", during, answer.Begun.Format(clock), answer.Err)
+			} else if !l.ok(answer) {
 				wrong++
 				failed = append(failed, answer)
 			}

@@ -141,4 +141,5 @@ func TestServerRestored(t *testing.T) {
 		return o.Number("status", "listeners", 0, "attachedRoutes") == 4 && o.Condition("Programmed").Is("True", o)
 	})
 	load.end("etcd restored")
+	s.othersAnew()
 }
