@@ -102,6 +102,7 @@ struct ClusterController::Parts {
 
   const ClusterOptions options;
   std::unique_ptr<kube::ApiClient> api;
+  std::unique_ptr<kube::ServerProbe> probe;
   std::unique_ptr<kube::Elector> elector;
   serve::SnapshotCache cache;
   std::unique_ptr<serve::AuthorityKeeper> authority;
@@ -136,7 +137,7 @@ absl::Status ClusterController::Parts::Start() {
   auto config = kube::FindKubeConfig(search);
   if (!config.ok()) return config.status();
   log::Info("following the API server", {{"server", config->server.url}, {"config", config->origin}});
-  std::array<std::unique_ptr<kube::ApiClient>, 4> clients;
+  std::array<std::unique_ptr<kube::ApiClient>, 5> clients;
   for (auto& client : clients) {
     auto connected = portreeve::Connect(*config);
     if (!connected.ok()) return connected.status();
@@ -144,12 +145,13 @@ absl::Status ClusterController::Parts::Start() {
   }
   api = std::move(clients[0]);
   if (absl::Status status = StartAdmin(); !status.ok()) return status;
+  probe = std::make_unique<kube::ServerProbe>(std::move(clients[4]));
   StartElector(std::move(clients[1]));
   if (absl::Status status = WaitForCertificate(); !status.ok()) return status;
   StartWriters(std::move(clients[2]));
   kube::KubeSourceOptions source_options;
   source_options.watch_namespaces = options.watch_namespaces;
-  source = std::make_unique<kube::KubeSource>(std::move(clients[3]), std::move(source_options));
+  source = std::make_unique<kube::KubeSource>(*probe, std::move(clients[3]), std::move(source_options));
   ReconcileLoop::Options loop_options;
   loop_options.translator = translate::kInCluster;
   loop_options.observer = [this](const auto& state, const auto& translation, const auto& round) {
@@ -225,7 +227,7 @@ void ClusterController::Parts::StartWriters(std::unique_ptr<kube::ApiClient> wat
   provisioning.unplaced = [this](const std::string& gateway) { statuses->ForgetPlacement(gateway); };
   provisioning.wall_clock = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
   provisioner = std::make_unique<provision::Provisioner>(*api, std::move(provisioning));
-  managed = std::make_unique<ManagedWatch>(std::move(watch_client), options.watch_namespaces, *provisioner);
+  managed = std::make_unique<ManagedWatch>(*probe, std::move(watch_client), options.watch_namespaces, *provisioner);
   StartRelay();
   // Not before there is somebody to tell.
   elector->Start();

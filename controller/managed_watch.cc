@@ -5,7 +5,6 @@
 #include <set>
 #include <utility>
 
-#include "common/log.h"
 #include "controller/gatewayapi/json_tree.h"
 #include "controller/kube/kind.h"
 #include "controller/kube/reflector.h"
@@ -99,28 +98,24 @@ class Sink final : public kube::ObjectSink {
 }  // namespace
 
 struct ManagedWatch::Watch {
-  Watch(kube::ApiClient& client, const std::string& ns, provision::Provisioner& provisioner, ObjectKind kind,
-        std::shared_ptr<Unread> unread)
+  Watch(kube::ServerProbe& probe, kube::ApiClient& client, const std::string& ns, provision::Provisioner& provisioner,
+        ObjectKind kind, std::shared_ptr<Unread> unread)
       : sink(provisioner, kind, std::move(unread)),
-        reflector(client, kKinds[static_cast<std::size_t>(kind)], ns, sink, kube::ReflectorOptions(),
-                  [kind](const kube::ReflectorStatus& status) {
-                    if (status.reason.empty()) return;
-                    log::Warning("what was provisioned can't be watched; it is tried again",
-                                 {{"kind", provision::ToString(kind)}, {"reason", status.reason}});
-                  }) {}
+        reflector(client, probe, kKinds[static_cast<std::size_t>(kind)], ns, sink, kube::ReflectorOptions(),
+                  [](const kube::ReflectorStatus&) {}) {}
 
   Sink sink;
   kube::Reflector reflector;
 };
 
-ManagedWatch::ManagedWatch(std::unique_ptr<kube::ApiClient> client, const std::vector<std::string>& namespaces,
-                           provision::Provisioner& provisioner)
+ManagedWatch::ManagedWatch(kube::ServerProbe& probe, std::unique_ptr<kube::ApiClient> client,
+                           const std::vector<std::string>& namespaces, provision::Provisioner& provisioner)
     : client_(std::move(client)) {
   const std::vector<std::string> where = namespaces.empty() ? std::vector<std::string>{""} : namespaces;
   for (const ObjectKind kind : provision::kAllObjectKinds) {
     const auto unread = std::make_shared<Unread>(where.size());
     for (const std::string& ns : where) {
-      watches_.push_back(std::make_unique<Watch>(*client_, ns, provisioner, kind, unread));
+      watches_.push_back(std::make_unique<Watch>(probe, *client_, ns, provisioner, kind, unread));
     }
   }
   for (const auto& watch : watches_) watch->reflector.Start();

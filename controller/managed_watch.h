@@ -6,15 +6,17 @@
 #include <vector>
 
 #include "controller/kube/api_client.h"
+#include "controller/kube/server_probe.h"
 #include "controller/provision/provisioner.h"
 
 namespace portreeve {
 
 class ManagedWatch {
  public:
-  // Begins at once. In all namespaces if none is named. The client is the watch's own; the provisioner outlives it.
-  ManagedWatch(std::unique_ptr<kube::ApiClient> client, const std::vector<std::string>& namespaces,
-               provision::Provisioner& provisioner);
+  // Begins at once. In all namespaces if none is named. The client is the watch's own; probe and provisioner outlive
+  // it.
+  ManagedWatch(kube::ServerProbe& probe, std::unique_ptr<kube::ApiClient> client,
+               const std::vector<std::string>& namespaces, provision::Provisioner& provisioner);
   ~ManagedWatch();
   ManagedWatch(const ManagedWatch&) = delete;
   ManagedWatch& operator=(const ManagedWatch&) = delete;

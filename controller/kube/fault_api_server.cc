@@ -235,12 +235,12 @@ std::shared_ptr<const void> FaultApiServer::Backup() const {
   return std::make_shared<BackupState>(BackupState{state_->collections, state_->version});
 }
 
-void FaultApiServer::Restore(const std::shared_ptr<const void>& backup) {
+void FaultApiServer::Restore(const std::shared_ptr<const void>& backup, std::uint64_t writes) {
   const auto& saved = *static_cast<const BackupState*>(backup.get());
   {
     const std::lock_guard lock(state_->mutex);
     state_->collections = saved.collections;
-    state_->version = saved.version;
+    state_->version = saved.version + writes;
     state_->history.clear();
     for (const auto& watch : state_->watches) {
       watch->ending = OpenWatch::Ending::kCut;

@@ -98,9 +98,10 @@ class FaultApiServer {
   void SetGoneAsEvent(bool as_event);
   // Watches that begin from now on end by command only, whatever they ask for.
   void SetEndless(bool endless);
-  // A backup, and the return to it: older objects, older versions, no history. Watches end.
+  // A backup, and the return to it: older objects, older versions, no history; and after it so many writes of what
+  // nobody watches. Watches end, cut off.
   std::shared_ptr<const void> Backup() const;
-  void Restore(const std::shared_ptr<const void>& backup);
+  void Restore(const std::shared_ptr<const void>& backup, std::uint64_t writes = 0);
   // A bookmark to each watch of the collection.
   void Bookmark(const std::string& collection);
   // These bytes to each watch of the collection.

@@ -22,7 +22,6 @@ using source::ResourceEvent;
 
 namespace {
 
-constexpr std::chrono::milliseconds kProbeDeadline{2'000};
 constexpr std::chrono::milliseconds kFirstFetchWait{200};
 constexpr std::chrono::milliseconds kLongestFetchWait{30'000};
 
@@ -35,15 +34,14 @@ int NewEventFd() {
   return fd;
 }
 
-std::string RbacRule(const WatchedKind& kind) {
-  return absl::StrCat("apiGroups: [\"", std::string(kind.group), "\"], resources: [\"", std::string(kind.plural),
-                      "\"], verbs: [\"get\", \"list\", \"watch\"]");
-}
-
 }  // namespace
 
-KubeSource::KubeSource(std::unique_ptr<ApiClient> client, KubeSourceOptions options)
-    : options_(std::move(options)), client_(std::move(client)), event_fd_(NewEventFd()) {
+KubeSource::KubeSource(ServerProbe& probe, std::unique_ptr<ApiClient> client, KubeSourceOptions options)
+    : options_(std::move(options)),
+      probe_(probe),
+      client_(std::move(client)),
+      event_fd_(NewEventFd()),
+      server_(probe, [this] { FetchNow(); }) {
   crds_ = std::make_unique<CrdTable>([this](const std::string& name) { CrdChanged(name); });
   for (const WatchedKind& kind : WatchedKinds()) {
     if (!kind.namespaced || options_.watch_namespaces.empty()) {
@@ -78,7 +76,7 @@ void KubeSource::Add(const WatchedKind& kind, const std::string& namespace_) {
     sink = watch.table.get();
   }
   watch.reflector =
-      std::make_unique<Reflector>(*client_, kind, namespace_, *sink, options_.reflector,
+      std::make_unique<Reflector>(*client_, probe_, kind, namespace_, *sink, options_.reflector,
                                   [this, &watch](const ReflectorStatus& status) { TakeStatus(watch, status); });
 }
 
@@ -97,7 +95,7 @@ source::SourceBatch KubeSource::Read() {
   }
   pending_.clear();
   batch.problems = std::exchange(new_problems_, {});
-  listed_ = listed_ || std::ranges::all_of(watches_, [](const auto& watch) { return watch->status.read; });
+  listed_ = listed_ || std::ranges::all_of(watches_, [](const auto& watch) { return watch->read; });
   complete_ = complete_ || (listed_ && wanted_told_ && fetches_.empty());
   const Clock::time_point late = Clock::now() - options_.settle_time;
   settled_ = complete_ && std::ranges::none_of(fetches_, [&](const auto& entry) { return entry.second.since > late; });
@@ -170,68 +168,8 @@ void KubeSource::TakeChanges(Watch& watch, TableChanges changes) {
 
 void KubeSource::TakeStatus(Watch& watch, const ReflectorStatus& status) {
   const std::lock_guard lock(mutex_);
-  const std::size_t unreachable = Unreachable();
-  const ReflectorStatus before = std::exchange(watch.status, status);
-  Say(watch, before, unreachable);
-  if (status.unreachable && unreachable == 0) {
-    next_probe_ = Clock::now();
-    probe_failed_ = false;
-    changed_.notify_all();
-  }
-  if (!status.unreachable) watch.woken = false;
-  if (status.read && !before.read) Signal();
-}
-
-std::size_t KubeSource::Unreachable() const {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(watches_, [](const auto& watch) { return watch->status.unreachable; }));
-}
-
-// A line for each thing that an operator can do something about, once for as long as it lasts; and one when it is over.
-void KubeSource::Say(Watch& watch, const ReflectorStatus& before, std::size_t unreachable_before) {
-  const ReflectorStatus& now = watch.status;
-  const WatchedKind& kind = watch.reflector->kind();
-  const std::string& space = watch.reflector->namespace_name();
-  if (now.unreachable && unreachable_before == 0) {
-    log::Warning("the API server can't be reached; what is known stays in service",
-                 {{"kind", kind.name}, {"reason", now.reason}});
-  } else if (before.unreachable && Unreachable() == 0) {
-    log::Info("the API server is reached again");
-  }
-  switch (now.state) {
-    case WatchState::kWatching:
-      if (watch.said_missing) log::Info("a kind is on: its CRD is there", {{"kind", kind.name}});
-      if (watch.said_trouble) log::Info("a kind is read again", {{"kind", kind.name}, {"namespace", space}});
-      watch.said_missing = false;
-      watch.said_trouble = false;
-      return;
-    case WatchState::kMissing:
-      if (!watch.said_missing) {
-        log::Warning("a kind is off until its CRD is there", {{"kind", kind.name}, {"reason", now.reason}});
-      }
-      watch.said_missing = true;
-      return;
-    case WatchState::kForbidden:
-      if (!watch.said_trouble) {
-        log::Warning("RBAC forbids to read a kind; all others go on",
-                     {{"kind", kind.name},
-                      {"namespace", space},
-                      {"reason", now.reason},
-                      {"remedy", absl::StrCat("grant the controller the rule {", RbacRule(kind), "}")}});
-      }
-      watch.said_trouble = true;
-      return;
-    case WatchState::kRefused:
-      if (!watch.said_trouble) {
-        log::Warning("the API server refuses to tell of a kind",
-                     {{"kind", kind.name}, {"namespace", space}, {"reason", now.reason}});
-      }
-      watch.said_trouble = true;
-      return;
-    case WatchState::kListing:
-    case WatchState::kRetrying:
-      log::Debug("a watch begins anew", {{"kind", kind.name}, {"namespace", space}, {"reason", now.reason}});
-  }
+  const bool read_before = std::exchange(watch.read, status.read);
+  if (status.read && !read_before) Signal();
 }
 
 void KubeSource::CrdChanged(const std::string& name) {
@@ -248,12 +186,11 @@ void KubeSource::Signal() {
   if (write(event_fd_, &one, sizeof(one)) < 0 && errno != EAGAIN) std::perror("eventfd");
 }
 
-// --- fetching and probing -------------------------------------------------------------------------------------------
+// --- fetching --------------------------------------------------------------------------------------------------------
 
 KubeSource::Clock::time_point KubeSource::NextDue() const {
   Clock::time_point next = Clock::now() + std::chrono::hours(1);
   for (const auto& [key, fetch] : fetches_) next = std::min(next, fetch.due);
-  if (Unreachable() > 0) next = std::min(next, next_probe_);
   return next;
 }
 
@@ -267,11 +204,6 @@ void KubeSource::Serve() {
       lock.unlock();
       FetchOne(key);
       lock.lock();
-    } else if (Unreachable() > 0 && next_probe_ <= now) {
-      next_probe_ = now + options_.probe_wait;
-      lock.unlock();
-      Probe();
-      lock.lock();
     } else {
       changed_.wait_until(lock, NextDue());
     }
@@ -280,11 +212,17 @@ void KubeSource::Serve() {
 
 void KubeSource::FetchOne(const FetchKey& key) {
   const auto& [watch, name] = key;
-  if (!watch->table->fetching(name)) return EndFetch(key);
+  const WatchedKind& kind = watch->reflector->kind();
+  if (!watch->table->fetching(name)) {
+    server_.Report(false, kind.name, "");
+    return EndFetch(key);
+  }
   ApiRequest request;
-  request.path = ObjectPath(watch->reflector->kind(), watch->reflector->version(), name);
+  request.path = ObjectPath(kind, watch->reflector->version(), name);
   request.deadline = options_.fetch_deadline;
   const auto answer = client_->Send(request);
+  server_.Report(!answer.ok() || answer->status >= 500, kind.name,
+                 answer.ok() ? ReasonOf(*answer) : std::string(answer.status().message()));
   if (answer.ok() && answer->ok()) {
     const gatewayapi::JsonTree tree = gatewayapi::ParseJson(answer->body, kSkippedKeys);
     if (tree.error.empty()) {
@@ -294,11 +232,10 @@ void KubeSource::FetchOne(const FetchKey& key) {
   }
   if (answer.ok() && (answer->status == 403 || answer->status == 404)) {
     if (answer->status == 403) {
-      log::Warning(
-          "RBAC forbids to read an object that is referred to",
-          {{"object", absl::StrCat(std::string(watch->reflector->kind().name), " ", name.ToString())},
-           {"reason", ReasonOf(*answer)},
-           {"remedy", absl::StrCat("grant the controller the rule {", RbacRule(watch->reflector->kind()), "}")}});
+      log::Warning("RBAC forbids to read an object that is referred to",
+                   {{"object", absl::StrCat(std::string(kind.name), " ", name.ToString())},
+                    {"reason", ReasonOf(*answer)},
+                    {"remedy", absl::StrCat("grant the controller the rule {", RbacRule(kind), "}")}});
     }
     watch->table->NotFetched(name);
     return EndFetch(key);
@@ -312,34 +249,16 @@ void KubeSource::FetchOne(const FetchKey& key) {
   Signal();  // it may have become late
 }
 
+void KubeSource::FetchNow() {
+  const std::lock_guard lock(mutex_);
+  for (auto& [key, fetch] : fetches_) fetch.due = Clock::now();
+  changed_.notify_all();
+}
+
 void KubeSource::EndFetch(const FetchKey& key) {
   const std::lock_guard lock(mutex_);
   fetches_.erase(key);
   Signal();
-}
-
-// A server that was away and is back wakes all that wait; one that was never seen away wakes each of them once: where
-// it answers this and fails them, their own back-off stands.
-void KubeSource::Probe() {
-  ApiRequest request;
-  request.path = "/readyz";
-  request.deadline = kProbeDeadline;
-  const auto answer = client_->Send(request);
-  const bool up = answer.ok() && answer->status < 500 && answer->status != 429;
-  std::vector<Watch*> woken;
-  {
-    const std::lock_guard lock(mutex_);
-    const bool was_away = std::exchange(probe_failed_, !up);
-    if (!up) return;
-    if (was_away) {
-      for (auto& [key, fetch] : fetches_) fetch.due = Clock::now();
-    }
-    for (const std::unique_ptr<Watch>& watch : watches_) {
-      if (!watch->status.unreachable) continue;
-      if (!std::exchange(watch->woken, true) || was_away) woken.push_back(watch.get());
-    }
-  }
-  for (Watch* watch : woken) watch->reflector->Wake();
 }
 
 }  // namespace portreeve::kube

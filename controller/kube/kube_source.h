@@ -19,6 +19,7 @@
 #include "controller/kube/crd_table.h"
 #include "controller/kube/object_table.h"
 #include "controller/kube/reflector.h"
+#include "controller/kube/server_probe.h"
 #include "controller/kube/thread.h"
 #include "controller/source/source.h"
 
@@ -28,8 +29,6 @@ struct KubeSourceOptions {
   // Namespaced kinds are read in these only; empty: in all.
   std::vector<std::string> watch_namespaces;
   ReflectorOptions reflector;
-  // While the server can't be reached it is asked so often whether it is back; that is one small request.
-  std::chrono::milliseconds probe_wait{2'000};
   std::chrono::milliseconds fetch_deadline{2'000};
   // Later than this, settled() waits no longer for an object that is wanted.
   std::chrono::milliseconds settle_time{2'000};
@@ -49,8 +48,8 @@ struct KindReport {
 // It has to translate before complete(), since only a translation tells which Secrets and ConfigMaps are wanted.
 class KubeSource final : public source::Source {
  public:
-  // Begins at once. The client is the source's own: it is cancelled with it.
-  KubeSource(std::unique_ptr<ApiClient> client, KubeSourceOptions options);
+  // Begins at once. The client is the source's own: it is cancelled with it. The probe outlives the source.
+  KubeSource(ServerProbe& probe, std::unique_ptr<ApiClient> client, KubeSourceOptions options);
   ~KubeSource() override;
   KubeSource(const KubeSource&) = delete;
   KubeSource& operator=(const KubeSource&) = delete;
@@ -83,12 +82,7 @@ class KubeSource final : public source::Source {
   struct Watch {
     std::unique_ptr<ObjectTable> table;  // null for CRDs
     std::unique_ptr<Reflector> reflector;
-    // As last told.
-    ReflectorStatus status;
-    // By a probe, since it last reached the server.
-    bool woken = false;
-    bool said_missing = false;
-    bool said_trouble = false;
+    bool read = false;  // as its reflector has last told
   };
   struct Fetch {
     Clock::time_point since;
@@ -100,19 +94,18 @@ class KubeSource final : public source::Source {
   void Add(const WatchedKind& kind, const std::string& namespace_);
   void TakeChanges(Watch& watch, TableChanges changes);
   void TakeStatus(Watch& watch, const ReflectorStatus& status);
-  void Say(Watch& watch, const ReflectorStatus& before, std::size_t unreachable_before);
   void CrdChanged(const std::string& name);
   void Signal();
-  std::size_t Unreachable() const;
 
-  // The thread that fetches what is wanted, and asks whether the server is back.
+  // The thread that fetches what is wanted.
   void Serve();
   Clock::time_point NextDue() const;
   void FetchOne(const FetchKey& key);
+  void FetchNow();
   void EndFetch(const FetchKey& key);
-  void Probe();
 
   const KubeSourceOptions options_;
+  ServerProbe& probe_;
   const std::unique_ptr<ApiClient> client_;
   const int event_fd_;
   std::unique_ptr<CrdTable> crds_;
@@ -125,8 +118,6 @@ class KubeSource final : public source::Source {
   std::map<gatewayapi::ObjectKey, std::vector<gatewayapi::Problem>> problems_;
   std::vector<gatewayapi::Problem> new_problems_;
   std::map<FetchKey, Fetch> fetches_;
-  Clock::time_point next_probe_;
-  bool probe_failed_ = false;
   bool wanted_told_ = false;  // since everything was listed
 
   // The reading thread's own.
@@ -135,6 +126,7 @@ class KubeSource final : public source::Source {
   bool settled_ = false;
   std::map<gatewayapi::Kind, std::shared_ptr<const WantedNames>> wanted_;
 
+  ServerProbe::Caller server_;
   Thread thread_;
 };
 

@@ -62,7 +62,6 @@ KubeSourceOptions Quick() {
   options.reflector.shortest_watch = milliseconds(20);
   options.reflector.missing_wait = milliseconds(60'000);
   options.reflector.grace = milliseconds(100);
-  options.probe_wait = milliseconds(20);
   options.settle_time = milliseconds(200);
   return options;
 }
@@ -73,7 +72,8 @@ class Rig {
   Rig() { server.ServeAll(); }
 
   void Start(const KubeSourceOptions& options = Quick()) {
-    source = std::make_unique<KubeSource>(server.NewClient(), options);
+    probe = std::make_unique<ServerProbe>(server.NewClient(), milliseconds(20));
+    source = std::make_unique<KubeSource>(*probe, server.NewClient(), options);
   }
   // One turn, when there is something to read. It says what it wants as soon as it can know.
   void Turn() {
@@ -108,6 +108,7 @@ class Rig {
   }
 
   FaultApiServer server;
+  std::unique_ptr<ServerProbe> probe;
   std::unique_ptr<KubeSource> source;
   std::set<ObjectKey> wanted;
   std::map<ObjectKey, gatewayapi::Object> objects;

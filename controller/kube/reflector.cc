@@ -33,33 +33,17 @@ std::size_t VersionsOf(const WatchedKind& kind) {
 
 }  // namespace
 
-std::string_view ToString(WatchState state) {
-  switch (state) {
-    case WatchState::kListing:
-      return "listing";
-    case WatchState::kWatching:
-      return "watching";
-    case WatchState::kRetrying:
-      return "retrying";
-    case WatchState::kRefused:
-      return "refused";
-    case WatchState::kForbidden:
-      return "forbidden";
-    case WatchState::kMissing:
-      return "missing";
-  }
-  return "";
-}
-
-Reflector::Reflector(ApiClient& client, const WatchedKind& kind, std::string namespace_, ObjectSink& sink,
+Reflector::Reflector(ApiClient& client, ServerProbe& probe, const WatchedKind& kind, std::string ns, ObjectSink& sink,
                      ReflectorOptions options, OnStatus on_status)
     : client_(client),
       kind_(kind),
-      namespace_(std::move(namespace_)),
+      namespace_(std::move(ns)),
       sink_(sink),
       options_(options),
       on_status_(std::move(on_status)),
-      backoff_(options.first_wait, options.longest_wait) {}
+      backoff_(options.first_wait, options.longest_wait),
+      log_(kind, namespace_),
+      server_(probe, [this] { Wake(); }) {}
 
 void Reflector::Start() {
   thread_.Start("kube-reflector", [this] { Run(); });
@@ -252,7 +236,10 @@ Reflector::Outcome Reflector::Watch() {
   });
   outcome = EndOfWatch(answer, parser, outcome);
   const auto lasted = std::chrono::steady_clock::now() - start;
-  if (lasted >= kSteadyWatch || (progress_ && outcome.type != Outcome::Type::kExpired)) backoff_.Reset();
+  if (lasted >= kSteadyWatch || (progress_ && outcome.type != Outcome::Type::kExpired)) {
+    backoff_.Reset();
+    expired_ = false;
+  }
   if (outcome.done() && lasted < options_.shortest_watch) {
     return {.type = Outcome::Type::kBroken, .reason = "the API server ends watches as soon as they begin"};
   }
@@ -263,6 +250,9 @@ Reflector::Outcome Reflector::EndOfWatch(const absl::StatusOr<ApiResponse>& answ
                                          const Outcome& outcome) {
   if (!outcome.done()) return outcome;
   if (!answer.ok()) {
+    // While nobody listened the server may have been restored from a backup, and have written on from there, so that
+    // its versions no longer tell.
+    suspicious_ = true;
     Outcome broken = FromError(answer.status());
     broken.type = Outcome::Type::kBroken;
     broken.unreachable = false;  // the next try tells
@@ -270,6 +260,7 @@ Reflector::Outcome Reflector::EndOfWatch(const absl::StatusOr<ApiResponse>& answ
     return broken;
   }
   if (!answer->ok()) return FromAnswer(*answer, "watch");
+  forbidden_since_.reset();
   // The place in the stream is lost; what comes after it, too.
   if (!parser.status().ok()) {
     return {.type = Outcome::Type::kExpired, .reason = std::string(parser.status().message())};
@@ -354,9 +345,7 @@ void Reflector::Settle(const Outcome& outcome) {
       SetStatus(WatchState::kRetrying, outcome, known);
       return WaitFor(backoff_.Next());
     case Outcome::Type::kExpired:
-      position_.clear();
-      SetStatus(WatchState::kRetrying, outcome, known);
-      return WaitFor(backoff_.Next());
+      return SettleExpired(outcome);
     case Outcome::Type::kThrottled: {
       SetStatus(WatchState::kRetrying, outcome, known);
       const milliseconds asked = std::min(outcome.retry_after.value_or(seconds(0)), kLongestRetryAfter);
@@ -384,12 +373,28 @@ void Reflector::Settle(const Outcome& outcome) {
   }
 }
 
+// The first time in a row, there is nothing to wait for: the list is known to be there.
+void Reflector::SettleExpired(const Outcome& outcome) {
+  position_.clear();
+  SetStatus(WatchState::kRetrying, outcome, status().read);
+  if (std::exchange(expired_, true)) WaitFor(backoff_.Next());
+}
+
 void Reflector::SettleForbidden(const Outcome& outcome) {
   const auto now = std::chrono::steady_clock::now();
   if (!forbidden_since_) forbidden_since_ = now;
   const bool for_good = now - *forbidden_since_ >= options_.grace;
+  // Until it has read its roles, a server that has just started refuses everything.
+  if (!for_good && !ServerProbe::Ready(client_)) {
+    suspicious_ = true;
+    SetStatus(
+        WatchState::kRetrying,
+        {.reason = absl::StrCat("the API server isn't ready yet, and says: ", outcome.reason), .unreachable = true},
+        status().read);
+    return WaitFor(backoff_.Next());
+  }
   SetStatus(WatchState::kForbidden, outcome, status().read || (for_good && !kind_.essential));
-  WaitFor(backoff_.Next());
+  WaitFor(std::min(backoff_.Next(), options_.longest_forbidden_wait));
 }
 
 void Reflector::WaitFor(milliseconds time) {
@@ -413,6 +418,8 @@ void Reflector::SetStatus(WatchState state, const Outcome& outcome, bool read) {
     status_.read = read;
     now = status_;
   }
+  log_.Say(now);
+  server_.Report(now.unreachable, kind_.name, now.reason);
   on_status_(now);
 }
 

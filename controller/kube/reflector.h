@@ -17,38 +17,12 @@
 #include "controller/kube/backoff.h"
 #include "controller/kube/kind.h"
 #include "controller/kube/object_sink.h"
+#include "controller/kube/server_probe.h"
 #include "controller/kube/thread.h"
 #include "controller/kube/watch_parser.h"
+#include "controller/kube/watch_status.h"
 
 namespace portreeve::kube {
-
-enum class WatchState : std::uint8_t {
-  kListing,
-  kWatching,
-  kRetrying,   // something went wrong that time should heal; it waits and tries again
-  kRefused,    // the server answers, but not what was asked; it tries again
-  kForbidden,  // RBAC says no; it tries again
-  kMissing,    // the server doesn't have this kind; it looks again, and at once when its CRD comes
-};
-
-inline constexpr WatchState kAllWatchStates[] = {WatchState::kListing, WatchState::kWatching,  WatchState::kRetrying,
-                                                 WatchState::kRefused, WatchState::kForbidden, WatchState::kMissing};
-
-// "listing", "watching" and so on.
-std::string_view ToString(WatchState state);
-
-struct ReflectorStatus {
-  WatchState state = WatchState::kListing;
-  std::string reason;        // what is wrong, in one line; empty while all is well
-  bool unreachable = false;  // the server itself, or the way to it, is at fault
-  // What there was has been told once; or there is nothing, since the kind is missing; or it may not be read, for so
-  // long that it is no matter of order, and the others are worth something without it.
-  bool read = false;
-  std::uint64_t lists = 0;     // begun
-  std::uint64_t watches = 0;   // begun
-  std::uint64_t events = 0;    // without bookmarks
-  std::uint64_t failures = 0;  // of lists and watches
-};
 
 struct ReflectorOptions {
   std::chrono::milliseconds first_wait{200};
@@ -61,6 +35,8 @@ struct ReflectorOptions {
   // After one that ended sooner it waits, so that a server which ends them at once isn't asked without a pause.
   std::chrono::milliseconds shortest_watch{1'000};
   std::chrono::milliseconds missing_wait{30'000};
+  // Nobody tells that a right was given back.
+  std::chrono::milliseconds longest_forbidden_wait{5'000};
   // So long a refusal, or a kind that isn't there, may be a matter of order: roles and CRDs are just being made.
   std::chrono::milliseconds grace{10'000};
 };
@@ -70,8 +46,8 @@ class Reflector {
   // Called by the reflector's thread when state, reason or `read` has changed.
   using OnStatus = std::function<void(const ReflectorStatus&)>;
 
-  // In one namespace, or in all if it is empty. `client`, `kind` and `sink` outlive the reflector.
-  Reflector(ApiClient& client, const WatchedKind& kind, std::string namespace_, ObjectSink& sink,
+  // In the namespace `ns`, or in all if it is empty. `client`, `probe`, `kind` and `sink` outlive the reflector.
+  Reflector(ApiClient& client, ServerProbe& probe, const WatchedKind& kind, std::string ns, ObjectSink& sink,
             ReflectorOptions options, OnStatus on_status);
   ~Reflector() { Stop(); }
   Reflector(const Reflector&) = delete;
@@ -121,6 +97,7 @@ class Reflector {
   Outcome EndOfWatch(const absl::StatusOr<ApiResponse>& answer, const WatchParser& parser, const Outcome& outcome);
   bool TakeEvent(const WatchEvent& event, Outcome* outcome);
   void Settle(const Outcome& outcome);
+  void SettleExpired(const Outcome& outcome);
   void SettleForbidden(const Outcome& outcome);
   void WaitFor(std::chrono::milliseconds time);
   bool stopping() const;
@@ -141,7 +118,8 @@ class Reflector {
 
   // The thread's own.
   std::string position_;     // the resourceVersion up to which all is told; empty: a list is due
-  bool suspicious_ = false;  // the server was away: it may have come back as another one
+  bool suspicious_ = false;  // the server was away, or the way to it: it may have come back as another one
+  bool expired_ = false;     // nothing has come since what was known was too old
   int expired_pages_ = 0;    // lists that grew too old before their last page, in a row
   bool progress_ = false;    // the watch has brought something
   Backoff backoff_;
@@ -155,6 +133,9 @@ class Reflector {
   bool woken_ = false;
   ReflectorStatus status_;
   std::size_t version_ = 0;  // index in kind_.versions
+
+  WatchLog log_;  // its thread's own
+  ServerProbe::Caller server_;
   Thread thread_;
 };
 

@@ -42,9 +42,13 @@ class ReflectorRig {
 
   void Start(const ReflectorOptions& options = Quick(), const std::string& space = "") {
     client_ = server.NewClient();
+    // One that never reaches the server, and so wakes nobody.
+    auto cancelled = server.NewClient();
+    cancelled->Cancel();
+    probe_ = std::make_unique<ServerProbe>(std::move(cancelled));
     table_ = std::make_unique<ObjectTable>(WatchedKindOf(kind_), [this](TableChanges changes) { Take(changes); });
     table_->SetWanted(std::make_shared<const WantedNames>());
-    reflector = std::make_unique<Reflector>(*client_, WatchedKindOf(kind_), space, *table_, options,
+    reflector = std::make_unique<Reflector>(*client_, *probe_, WatchedKindOf(kind_), space, *table_, options,
                                             [this](const ReflectorStatus& status) {
                                               const std::lock_guard lock(mutex_);
                                               statuses_.push_back(status);
@@ -56,6 +60,8 @@ class ReflectorRig {
     reflector->BeginStop();
     client_->Cancel();
     reflector->Stop();
+    reflector.reset();
+    probe_.reset();
   }
 
   // Waits until exactly these are known, as "ns/name".
@@ -115,6 +121,7 @@ class ReflectorRig {
 
   const Kind kind_;
   std::unique_ptr<ApiClient> client_;
+  std::unique_ptr<ServerProbe> probe_;
   std::unique_ptr<ObjectTable> table_;
   std::mutex mutex_;
   std::map<gatewayapi::ObjectKey, gatewayapi::Object> objects_;

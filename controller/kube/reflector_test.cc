@@ -48,7 +48,7 @@ TEST_CASE("One namespace alone is listed and watched") {
   CHECK(rig.Knows({"mine/a", "mine/b"}));
 }
 
-TEST_CASE("After the end of a watch it goes on from the last event or bookmark, without a list") {
+TEST_CASE("After the end of a watch it goes on from the last event or bookmark, and lists only if it was cut off") {
   Rig rig(Kind::kHTTPRoute, {.numeric_versions = GENERATE(true, false)});
   rig.server.Put(kRoutes, Route("a"));
   rig.Start();
@@ -62,7 +62,7 @@ TEST_CASE("After the end of a watch it goes on from the last event or bookmark, 
   rig.server.EndWatches(in_order);
   rig.server.Put(kRoutes, Route("c"));
   REQUIRE(rig.Knows({"ns/a", "ns/b", "ns/c"}));
-  CHECK(rig.Lists() == 1);
+  CHECK(rig.Lists() == (in_order ? 1 : 2));
   std::string last;
   for (const Seen& seen : rig.server.Requests()) {
     if (seen.watch) last = seen.version;
@@ -144,11 +144,12 @@ TEST_CASE("An event that is cut in two is told once, when it comes again whole")
   REQUIRE(rig.Watching());
   rig.Told();
   rig.server.SendRaw(kRoutes, R"({"type":"ADDED","object":{"metadata":{"name":"b","names)");
-  rig.server.EndWatches(GENERATE(true, false));
+  const bool in_order = GENERATE(true, false);
+  rig.server.EndWatches(in_order);
   rig.server.Put(kRoutes, Route("b"));
   REQUIRE(rig.Knows({"ns/a", "ns/b"}));
   CHECK(rig.Told() == Words{"+ns/b"});
-  CHECK(rig.Lists() == 1);
+  CHECK(rig.Lists() == (in_order ? 1 : 2));
 }
 
 TEST_CASE("After what is no event, or comes out of order, all is listed and compared") {
@@ -206,6 +207,9 @@ TEST_CASE("A server that was restored from a backup is listed and compared") {
     for (int i = 0; i < 20; ++i) rig.server.Put(kMaps, {{"metadata", {{"name", "x"}, {"namespace", "ns"}}}});
     rig.server.Up();
   }
+  SECTION("nobody saw it away, and its versions are greater already when a new watch begins") {
+    rig.server.Restore(backup, 20);
+  }
   REQUIRE(rig.Knows({"ns/gone", "ns/old"}));
   CHECK(rig.PathOf("old") == "/before");
   const Words told = rig.Told();
@@ -223,7 +227,8 @@ TEST_CASE("A watch in which nothing comes for longer than it should last is repl
   rig.Start(options);
   REQUIRE(rig.Watching());
   REQUIRE(Eventually([&] { return rig.reflector->status().watches >= 2; }));
-  CHECK(rig.Lists() == 1);
+  // While nothing came, anything may have happened.
+  CHECK(rig.Lists() == 2);
   bool said = false;
   for (const ReflectorStatus& status : rig.Statuses()) said |= status.reason.find("nothing came") != std::string::npos;
   CHECK(said);

@@ -13,6 +13,12 @@ namespace {
 using nlohmann::json;
 using Rig = ReflectorRig;
 
+// RBAC, which leaves /readyz to everybody.
+std::optional<Fault> Forbid(const Seen& seen) {
+  if (seen.collection.empty()) return std::nullopt;
+  return Fault{.status = 403, .message = "no such right"};
+}
+
 TEST_CASE("While the server is away or fails, waits grow up to the longest, and what is known stays") {
   Rig rig;
   rig.server.Put(kRoutes, Route("a"));
@@ -63,7 +69,7 @@ TEST_CASE("A server that asks for time gets it, and keeps its watch's place") {
   REQUIRE(rig.Watching());
   const int status = GENERATE(429, 503);
   rig.server.SetFault([&](const Seen&) { return Fault{.status = status, .retry_after = "1"}; });
-  rig.server.EndWatches(false);
+  rig.server.EndWatches(true);
   REQUIRE(Eventually([&] { return rig.reflector->status().failures >= 2; }));
   const std::size_t asked = rig.server.Requests().size();
   const auto since = rig.server.Requests().back().at;
@@ -121,7 +127,7 @@ TEST_CASE("A server that is slow is waited for, one that hangs is not") {
 TEST_CASE("A kind that may not be read counts as read after a while, unless nothing is right without it") {
   const bool essential = GENERATE(true, false);
   Rig rig(essential ? Kind::kHTTPRoute : Kind::kSecret);
-  rig.server.SetFault([](const Seen&) { return Fault{.status = 403, .message = "no such right"}; });
+  rig.server.SetFault(Forbid);
   rig.Start();
   REQUIRE(rig.Is(WatchState::kForbidden));
   CHECK_FALSE(rig.reflector->status().read);
@@ -138,16 +144,66 @@ TEST_CASE("A kind that may not be read counts as read after a while, unless noth
   CHECK(rig.reflector->status().read);
 }
 
+TEST_CASE("A right that is given back is used before long, however long it was missing") {
+  Rig rig;
+  ReflectorOptions options = Quick();
+  options.longest_wait = milliseconds(60'000);
+  options.longest_forbidden_wait = milliseconds(40);
+  rig.server.SetFault(Forbid);
+  rig.Start(options);
+  REQUIRE(Eventually([&] { return rig.reflector->status().failures >= 16; }));
+  rig.server.SetFault(nullptr);
+  rig.server.Put(kRoutes, Route("a"));
+  CHECK(rig.Knows({"ns/a"}));
+}
+
+TEST_CASE("A server that has just started refuses everything, and nothing is made of it") {
+  Rig rig;
+  ReflectorOptions options = Quick();
+  options.grace = milliseconds(60'000);
+  rig.server.Put(kRoutes, Route("a"));
+  rig.server.SetFault([](const Seen&) { return Fault{.status = 403, .message = "no such right"}; });
+  rig.Start(options);
+  REQUIRE(Eventually([&] { return rig.reflector->status().failures >= 4; }));
+  for (const ReflectorStatus& status : rig.Statuses()) CHECK(status.state != WatchState::kForbidden);
+  CHECK(rig.reflector->status().unreachable);
+  CHECK(rig.reflector->status().reason ==
+        "the API server isn't ready yet, and says: may not list httproutes.gateway.networking.k8s.io: no such right");
+  rig.server.SetFault(nullptr);
+  CHECK(rig.Knows({"ns/a"}));
+}
+
+TEST_CASE("A server that never shows whether it is ready is believed after a while") {
+  Rig rig;
+  rig.server.SetFault([](const Seen&) { return Fault{.status = 403, .message = "no such right"}; });
+  rig.Start();
+  CHECK(rig.Is(WatchState::kForbidden));
+}
+
+TEST_CASE("What has become too old while the server was away is listed at once when it is back") {
+  Rig rig;
+  rig.server.Put(kRoutes, Route("a"));
+  ReflectorOptions options = Quick();
+  options.first_wait = milliseconds(60'000);
+  options.longest_wait = milliseconds(60'000);
+  options.shortest_watch = milliseconds(0);
+  rig.Start(options);
+  REQUIRE(rig.Watching());
+  rig.server.Put(kRoutes, Route("b"));
+  REQUIRE(rig.Knows({"ns/a", "ns/b"}));
+  rig.server.Compact();
+  rig.server.DeleteUnseen(kRoutes, "ns", "a");
+  rig.server.EndWatches(true);
+  CHECK(rig.Knows({"ns/b"}));
+}
+
 TEST_CASE("Rights that are taken away leave what is known as it is") {
   Rig rig;
   rig.server.Put(kRoutes, Route("a"));
   rig.Start();
   REQUIRE(rig.Watching());
   rig.Told();
-  rig.server.SetFault([](const Seen& seen) -> std::optional<Fault> {
-    if (!seen.watch) return std::nullopt;
-    return Fault{.status = 403};
-  });
+  rig.server.SetFault([](const Seen& seen) { return seen.watch ? Forbid(seen) : std::nullopt; });
   rig.server.EndWatches(true);
   REQUIRE(rig.Is(WatchState::kForbidden));
   CHECK(rig.reflector->status().reason.starts_with("may not watch httproutes"));
