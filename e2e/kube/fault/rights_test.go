@@ -73,8 +73,9 @@ func TestRightTakenAway(t *testing.T) {
 	s.Resolved("unseen")
 	for _, pod := range s.controllers() {
 		s.said(pod.Name(), given, "a kind is read again", "HTTPRoute")
-		if lines := s.lines(pod.Name(), taken, "RBAC forbids to read a kind; all others go on", `"kind":"HTTPRoute"`); len(lines) != 1 {
-			t.Errorf("%s said it %d times:\n%s", pod.Name(), len(lines), strings.Join(lines, "\n"))
+		// Of no other kind: an API server that has just started may refuse everything for a moment, and no rule is missing for that.
+		if lines := s.lines(pod.Name(), taken, "RBAC forbids to read a kind; all others go on"); len(lines) != 1 {
+			t.Errorf("one rule was missing, and %s named %d:\n%s", pod.Name(), len(lines), strings.Join(lines, "\n"))
 		}
 	}
 	load.end("RBAC taken away")

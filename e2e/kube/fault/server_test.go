@@ -5,7 +5,9 @@ package fault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,9 +61,16 @@ func TestServerAway(t *testing.T) {
 	up := time.Now()
 	s.route("changed", "two")
 	s.route("made", "two")
+	budget := s.Object("PodDisruptionBudget", dataPlanes).Text("metadata", "uid")
+	s.Delete("PodDisruptionBudget", dataPlanes)
 	s.within(promptly, up, "a change after the API server is back", func() (bool, string) {
 		answer := s.Ask(s.request("changed.test"))
 		return answer.Backend == "two", answer.String()
+	})
+	// What was provisioned is followed, too: what somebody takes away is made again.
+	s.within(promptly, up, "another PodDisruptionBudget", func() (bool, string) {
+		now := s.Object("PodDisruptionBudget", dataPlanes).Text("metadata", "uid")
+		return now != "" && now != budget, now
 	})
 	s.served("made.test", "two")
 	s.Resolved("made")
@@ -142,4 +151,50 @@ func TestServerRestored(t *testing.T) {
 	})
 	load.end("etcd restored")
 	s.othersAnew()
+}
+
+// The same while no controller looks, and for so long that the versions of the older state have passed those that the
+// controllers know: no number tells any more that what they know is of another past.
+func TestServerRestoredUnseen(t *testing.T) {
+	s := begin(t, "")
+	s.route("changed", "one")
+	s.route("deleted", "one")
+	for _, name := range []string{"changed", "deleted"} {
+		s.served(name+".test", "one")
+		s.Resolved(name)
+	}
+	if err := s.SaveState(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.serverReady()
+	s.route("changed", "two")
+	s.route("made", "two")
+	s.Delete("HTTPRoute", "deleted")
+	s.served("changed.test", "two")
+	s.served("made.test", "two")
+	s.Answered(s.request("deleted.test"), http.StatusNotFound)
+	controllers := s.controllers()
+	goOn := func() {
+		for _, pod := range controllers {
+			if number := pid(pod, controllerProgram); number != 0 {
+				_ = syscall.Kill(number, syscall.SIGCONT)
+			}
+		}
+	}
+	defer goOn()
+	for _, pod := range controllers {
+		s.signal(pod, syscall.SIGSTOP)
+	}
+	if err := s.RestoreState(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.serverReady()
+	for i := range 300 {
+		s.Apply(fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: passing}\ndata: {number: \"%d\"}\n", i))
+	}
+	goOn()
+	s.within(promptly, time.Now(), "the routes of the older state", func() (bool, string) {
+		changed, deleted, made := s.Ask(s.request("changed.test")), s.Ask(s.request("deleted.test")), s.Ask(s.request("made.test"))
+		return changed.Backend == "one" && deleted.Backend == "one" && made.Status == http.StatusNotFound, fmt.Sprintln(changed, deleted, made)
+	})
 }
