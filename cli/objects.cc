@@ -13,6 +13,7 @@
 #include "controller/kube/kind.h"
 #include "controller/kube/kube_config.h"
 #include "controller/kube/kube_source.h"
+#include "controller/kube/server_probe.h"
 #include "controller/source/file_source.h"
 #include "controller/store/resource_store.h"
 
@@ -117,7 +118,8 @@ absl::StatusOr<Objects> ReadFolder(const std::string& folder, bool one_data_plan
 
 absl::StatusOr<Objects> ReadCluster(std::unique_ptr<kube::ApiClient> client, const ClusterAccess& access) {
   const Clock::time_point deadline = Clock::now() + access.timeout;
-  kube::KubeSource source(std::move(client), SourceOptions(access));
+  kube::ServerProbe probe(nullptr);
+  kube::KubeSource source(probe, std::move(client), SourceOptions(access));
   store::ResourceStore store;
   translate::Translator translator(translate::kInCluster);
   Objects objects;

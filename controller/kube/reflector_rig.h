@@ -42,10 +42,7 @@ class ReflectorRig {
 
   void Start(const ReflectorOptions& options = Quick(), const std::string& space = "") {
     client_ = server.NewClient();
-    // One that never reaches the server, and so wakes nobody.
-    auto cancelled = server.NewClient();
-    cancelled->Cancel();
-    probe_ = std::make_unique<ServerProbe>(std::move(cancelled));
+    probe_ = std::make_unique<ServerProbe>(nullptr);
     table_ = std::make_unique<ObjectTable>(WatchedKindOf(kind_), [this](TableChanges changes) { Take(changes); });
     table_->SetWanted(std::make_shared<const WantedNames>());
     reflector = std::make_unique<Reflector>(*client_, *probe_, WatchedKindOf(kind_), space, *table_, options,

@@ -49,7 +49,7 @@ void ServerProbe::Caller::Report(bool unreachable, std::string_view what, std::s
 
 ServerProbe::ServerProbe(std::unique_ptr<ApiClient> client, std::chrono::milliseconds wait)
     : client_(std::move(client)), wait_(wait) {
-  thread_.Start("kube-probe", [this] { Run(); });
+  if (client_ != nullptr) thread_.Start("kube-probe", [this] { Run(); });
 }
 
 ServerProbe::~ServerProbe() {
@@ -58,7 +58,7 @@ ServerProbe::~ServerProbe() {
     stop_ = true;
   }
   changed_.notify_all();
-  client_->Cancel();
+  if (client_ != nullptr) client_->Cancel();
   thread_.Join();
 }
 

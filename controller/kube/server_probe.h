@@ -44,7 +44,8 @@ class ServerProbe {
     bool woken_ = false;  // since it last reached the server
   };
 
-  // Asks every `wait`. The client is the probe's own.
+  // Asks every `wait`. The client is the probe's own; without one nothing is asked and nobody is woken, which will do
+  // for who doesn't stay.
   explicit ServerProbe(std::unique_ptr<ApiClient> client, std::chrono::milliseconds wait = kWait);
   // No caller is left.
   ~ServerProbe();
