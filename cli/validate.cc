@@ -84,7 +84,7 @@ bool Findings::refused() const {
 Findings Examine(Objects objects) {
   Findings findings;
   findings.statuses = std::move(objects.translation.statuses);
-  findings.unclaimed = translate::FindUnclaimed(*objects.state);
+  findings.unclaimed = std::move(objects.translation.unclaimed);
   findings.problems = std::move(objects.problems);
   findings.unread = std::move(objects.unread);
   if (objects.folder == nullptr) return findings;

@@ -17,7 +17,7 @@
 namespace portreeve::cli {
 
 struct Findings {
-  std::vector<translate::ObjectStatus> statuses;
+  translate::StatusSet statuses;
   std::vector<gatewayapi::Problem> problems;
   // What has no status because nobody claims it.
   std::vector<translate::Unclaimed> unclaimed;

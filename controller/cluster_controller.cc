@@ -311,16 +311,16 @@ void ClusterController::Parts::Observe(const std::shared_ptr<const store::Cluste
                                        const translate::Translation& translation, const ReconcileLoop::Round& round) {
   times.Translated(round.translate_time);
   refused = round.refused;
-  const auto all = std::make_shared<const std::vector<translate::ObjectStatus>>(translation.statuses);
+  const auto all = std::make_shared<const translate::StatusSet>(translation.statuses);
   statuses->Submit(state, all);
   provisioner->Submit(state, all);
   serve::AuthorityKeeper::Owners now;
-  for (const translate::ObjectStatus& one : *all) {
-    if (one.gateway == nullptr) continue;
-    const std::string name = one.key.Name().ToString();
+  auto one = all->lower_bound({gatewayapi::Kind::kGateway, "", ""});
+  for (; one != all->end() && one->gateway != nullptr; ++one) {
+    const std::string name = one->key.Name().ToString();
     if (const auto snapshot = cache.Latest(name)) times.Published(name, snapshot->version, round.since);
-    const auto* gateway = state->Find<gatewayapi::Gateway>(one.key.namespace_, one.key.name);
-    if (gateway != nullptr) now[one.key.namespace_].insert({one.key.name, (*gateway)->metadata.uid});
+    const auto* gateway = state->Find<gatewayapi::Gateway>(one->key.namespace_, one->key.name);
+    if (gateway != nullptr) now[one->key.namespace_].insert({one->key.name, (*gateway)->metadata.uid});
   }
   {
     const std::lock_guard lock(mutex);

@@ -13,7 +13,6 @@
 
 #include "common/log.h"
 #include "controller/condition_report.h"
-#include "controller/translate/unclaimed.h"
 
 namespace portreeve {
 namespace {
@@ -21,6 +20,7 @@ namespace {
 using gatewayapi::Condition;
 using gatewayapi::Problem;
 using translate::ObjectStatus;
+using translate::StatusSet;
 
 void LogProblem(const Problem& problem) {
   log::Write(problem.severity == Problem::Severity::kError ? log::Level::kError : log::Level::kWarning,
@@ -36,10 +36,6 @@ void LogProblem(const Problem& problem) {
 
 double Milliseconds(ReconcileLoop::Clock::duration time) {
   return std::chrono::duration<double, std::milli>(time).count();
-}
-
-bool SameStatus(const ObjectStatus& a, const ObjectStatus& b) {
-  return a.gateway_class == b.gateway_class && a.gateway == b.gateway && a.route == b.route;
 }
 
 }  // namespace
@@ -118,7 +114,7 @@ void ReconcileLoop::Publish() {
   log::Debug("published", {{"ms", Milliseconds(Clock::now() - start)}});
   // Words come after deeds.
   LogConditions(translation.statuses);
-  LogUnclaimed(*state);
+  LogUnclaimed(translation.unclaimed);
   const Round round{std::exchange(since_, std::nullopt).value_or(start), translate_time_, complaints_.size()};
   if (observer_) observer_(state, translation, round);
   statuses_ = std::move(translation.statuses);
@@ -134,21 +130,19 @@ void ReconcileLoop::LogProblems() {
   problems_ = std::move(now);
 }
 
-// Both lists are sorted by key. A status that didn't change is the same pointer.
-void ReconcileLoop::LogConditions(const std::vector<ObjectStatus>& statuses) {
-  auto old = statuses_.begin();
-  for (const ObjectStatus& status : statuses) {
-    for (; old != statuses_.end() && old->key < status.key; ++old) complaints_.erase(old->key);
-    const bool known = old != statuses_.end() && old->key == status.key;
-    if (!known || !SameStatus(*old, status)) LogComplaints(status);
-    if (known) ++old;
-  }
-  for (; old != statuses_.end(); ++old) complaints_.erase(old->key);
+void ReconcileLoop::LogConditions(const StatusSet& statuses) {
+  StatusSet::VisitDifferences(statuses_, statuses, [&](const ObjectStatus* before, const ObjectStatus* now) {
+    if (now == nullptr) {
+      complaints_.erase(before->key);
+    } else if (before == nullptr || !SameStatus(*before, *now)) {
+      LogComplaints(*now);
+    }
+  });
 }
 
-void ReconcileLoop::LogUnclaimed(const store::ClusterState& state) {
+void ReconcileLoop::LogUnclaimed(const std::vector<translate::Unclaimed>& unclaimed) {
   absl::btree_set<std::string> now;
-  for (const translate::Unclaimed& one : translate::FindUnclaimed(state)) {
+  for (const translate::Unclaimed& one : unclaimed) {
     std::string text = one.key.ToString() + "\n" + one.message;
     if (!unclaimed_.contains(text)) {
       const source::SourcePlace place = PlaceOf(one.key);

@@ -59,8 +59,8 @@ class ReconcileLoop {
   void Translate();
   void Publish();
   void LogProblems();
-  void LogConditions(const std::vector<translate::ObjectStatus>& statuses);
-  void LogUnclaimed(const store::ClusterState& state);
+  void LogConditions(const translate::StatusSet& statuses);
+  void LogUnclaimed(const std::vector<translate::Unclaimed>& unclaimed);
   source::SourcePlace PlaceOf(const gatewayapi::ObjectKey& key) const;
   // What is wrong with one object: reported when it is new.
   void LogComplaints(const translate::ObjectStatus& status);
@@ -82,7 +82,7 @@ class ReconcileLoop {
 
   absl::btree_set<std::string> problems_;
   absl::btree_set<std::string> unclaimed_;
-  std::vector<translate::ObjectStatus> statuses_;
+  translate::StatusSet statuses_;
   absl::btree_map<gatewayapi::ObjectKey, absl::btree_set<std::string>> complaints_;
 };
 

@@ -37,8 +37,7 @@ std::set<std::uint16_t> PortsOf(const Gateway& gateway, const gatewayapi::Gatewa
 // Calls visit(status, gateway) for each Gateway of ours that there is.
 template <typename Visit>
 void VisitGateways(const ClusterState& state, const Provisioner::Statuses& statuses, Visit visit) {
-  auto status =
-      std::ranges::lower_bound(statuses, Kind::kGateway, {}, [](const ObjectStatus& one) { return one.key.kind; });
+  auto status = statuses.lower_bound({Kind::kGateway, "", ""});
   for (; status != statuses.end() && status->key.kind == Kind::kGateway; ++status) {
     const auto* gateway = state.Find<Gateway>(status->key.namespace_, status->key.name);
     if (gateway != nullptr && status->gateway != nullptr) visit(*status, gateway->object);

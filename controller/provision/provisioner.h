@@ -38,7 +38,7 @@ namespace portreeve::provision {
 class Provisioner {
  public:
   using Clock = std::chrono::steady_clock;
-  using Statuses = std::vector<translate::ObjectStatus>;
+  using Statuses = translate::StatusSet;
 
   static constexpr std::chrono::seconds kMaxRetry{60};
   // Who changes an object back and forth is answered ever more slowly.

@@ -81,9 +81,10 @@ class Rig {
   }
   void Submit() {
     const auto state = store_.Snapshot();
-    auto statuses = std::make_shared<Provisioner::Statuses>(translator_.Translate(*state).statuses);
-    if (accept_all) {
-      for (translate::ObjectStatus& one : *statuses) Accept(&one);
+    auto statuses = std::make_shared<Provisioner::Statuses>();
+    for (translate::ObjectStatus one : translator_.Translate(*state).statuses) {
+      if (accept_all) Accept(&one);
+      statuses->Put(std::move(one));
     }
     provisioner_->Submit(state, std::move(statuses));
   }

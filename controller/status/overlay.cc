@@ -241,7 +241,7 @@ void GatewayOverlay::Apply(GatewayStatus* status) const {
 // Collects what is refused of routes, and lays it over them at the end.
 class RouteOverlay {
  public:
-  RouteOverlay(const std::vector<ObjectStatus>& statuses, const store::ClusterState& state)
+  RouteOverlay(const translate::StatusSet& statuses, const store::ClusterState& state)
       : statuses_(statuses), state_(state) {}
 
   void Add(const std::string& gateway, const Refused& refused, const ObjectKey& origin);
@@ -250,7 +250,7 @@ class RouteOverlay {
  private:
   void AddUsers(const std::string& gateway, const Refused& refused, const NamespacedName& service);
 
-  const std::vector<ObjectStatus>& statuses_;
+  const translate::StatusSet& statuses_;
   const store::ClusterState& state_;
   // By route and Gateway.
   std::map<NamespacedName, std::map<std::string, std::vector<Objection>>> objections_;
@@ -275,8 +275,8 @@ void RouteOverlay::AddUsers(const std::string& gateway, const Refused& refused, 
 void RouteOverlay::Apply(Overlaid* out) const {
   for (const auto& [route, by_gateway] : objections_) {
     const ObjectKey key{Kind::kHTTPRoute, route.namespace_, route.name};
-    const auto status = std::ranges::lower_bound(statuses_, key, {}, &ObjectStatus::key);
-    if (status == statuses_.end() || status->key != key || status->route == nullptr) continue;
+    const auto status = statuses_.find(key);
+    if (status == statuses_.end() || status->route == nullptr) continue;
     auto overlaid = std::make_shared<HTTPRoute::Status>(*status->route);
     for (gatewayapi::RouteParentStatus& parent : overlaid->parents) {
       if (parent.controller_name != translate::ControllerName()) continue;
@@ -294,14 +294,13 @@ void RouteOverlay::Apply(Overlaid* out) const {
 
 }  // namespace
 
-Overlaid Overlay(const std::vector<ObjectStatus>& statuses, const OverlayInput& input) {
+Overlaid Overlay(const translate::StatusSet& statuses, const OverlayInput& input) {
   static const GatewayProgress kNobodyThere;
   Overlaid out;
   RouteOverlay routes(statuses, input.state);
   std::set<std::pair<ObjectKey, std::string>> noted;
-  const auto first = std::ranges::lower_bound(statuses, Kind::kGateway, {},
-                                              [](const ObjectStatus& status) { return status.key.kind; });
-  for (auto status = first; status != statuses.end() && status->key.kind == Kind::kGateway; ++status) {
+  for (auto status = statuses.lower_bound({Kind::kGateway, "", ""});
+       status != statuses.end() && status->key.kind == Kind::kGateway; ++status) {
     const auto* gateway = input.state.Find<Gateway>(status->key.namespace_, status->key.name);
     if (gateway == nullptr) continue;
     const std::string name = status->key.Name().ToString();

@@ -67,6 +67,6 @@ struct Overlaid {
 // Gateway has its addresses and every connected data plane accepts connections on the listeners as they are now. What a
 // data plane refuses shows on the object that caused it: on the listener for the Gateway itself and its certificates;
 // as portreeve.dev/Programmed on the route's parent for the route and the Services that it names.
-Overlaid Overlay(const std::vector<translate::ObjectStatus>& statuses, const OverlayInput& input);
+Overlaid Overlay(const translate::StatusSet& statuses, const OverlayInput& input);
 
 }  // namespace portreeve::status

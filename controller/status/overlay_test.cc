@@ -117,7 +117,7 @@ class Rig {
 
  private:
   std::shared_ptr<const store::ClusterState> state_;
-  std::vector<ObjectStatus> statuses_;
+  translate::StatusSet statuses_;
 };
 
 // Secret ns/c, with a certificate that can be used.

@@ -23,26 +23,19 @@ using translate::ObjectStatus;
 using Keys = absl::btree_set<ObjectKey>;
 using Statuses = StatusLoop::Statuses;
 
-bool SameStatus(const ObjectStatus& a, const ObjectStatus& b) {
-  return a.generation == b.generation && a.gateway_class == b.gateway_class && a.gateway == b.gateway &&
-         a.route == b.route;
-}
-
 bool SameContent(const ObjectStatus& a, const ObjectStatus& b) {
   const auto same = [](const auto& x, const auto& y) { return x == y || (x != nullptr && y != nullptr && *x == *y); };
   return a.generation == b.generation && same(a.gateway, b.gateway) && same(a.route, b.route);
 }
 
-// Both sorted by key.
 void FindChanged(const Statuses& before, const Statuses& after, Keys* changed, Keys* gone) {
-  auto old = before.begin();
-  for (const ObjectStatus& status : after) {
-    for (; old != before.end() && old->key < status.key; ++old) gone->insert(old->key);
-    const bool known = old != before.end() && old->key == status.key;
-    if (!known || !SameStatus(*old, status)) changed->insert(status.key);
-    if (known) ++old;
-  }
-  for (; old != before.end(); ++old) gone->insert(old->key);
+  Statuses::VisitDifferences(before, after, [&](const ObjectStatus* old, const ObjectStatus* now) {
+    if (now == nullptr) {
+      gone->insert(old->key);
+    } else if (old == nullptr || !SameStatus(*old, *now)) {
+      changed->insert(now->key);
+    }
+  });
 }
 
 template <typename T>
@@ -91,8 +84,7 @@ void KeepWhereUnknown(const std::vector<DataPlaneProgress>& before, std::vector<
 // Calls visit(name, status) for each Gateway.
 template <typename Visit>
 void VisitGateways(const Statuses& statuses, Visit visit) {
-  auto status =
-      std::ranges::lower_bound(statuses, Kind::kGateway, {}, [](const ObjectStatus& one) { return one.key.kind; });
+  auto status = statuses.lower_bound({Kind::kGateway, "", ""});
   for (; status != statuses.end() && status->key.kind == Kind::kGateway; ++status) {
     visit(status->key.Name().ToString(), *status);
   }
@@ -267,8 +259,8 @@ void StatusLoop::HandOver(const Input& input, Overlaid overlaid) {
   for (const ObjectKey& key : gone) writer_.Forget(key);
   for (const ObjectKey& key : changed) {
     const auto own = overlaid.statuses.find(key);
-    const auto base = std::ranges::lower_bound(*input.statuses, key, {}, &ObjectStatus::key);
-    if (base == input.statuses->end() || base->key != key) continue;
+    const auto base = input.statuses->find(key);
+    if (base == input.statuses->end()) continue;
     std::optional<Object> stored = StoredOf(*input.state, key);
     if (!stored.has_value()) continue;
     writer_.Want(own == overlaid.statuses.end() ? *base : own->second, *std::move(stored));

@@ -28,7 +28,7 @@ namespace portreeve::status {
 class StatusLoop {
  public:
   using Clock = std::chrono::steady_clock;
-  using Statuses = std::vector<translate::ObjectStatus>;
+  using Statuses = translate::StatusSet;
 
   // So long after the start, and after the last data plane of a Gateway went, it isn't known who will connect: they
   // come back by themselves when a controller is replaced.

@@ -43,9 +43,6 @@ struct ClassEntry {
   std::shared_ptr<const gatewayapi::GatewayClass::Status> status;
 };
 
-// Which routes name a thing.
-using RouteIndex = std::map<gatewayapi::NamespacedName, std::set<gatewayapi::NamespacedName>>;
-
 struct Memo {
   TranslatorOptions options;
   std::string version_problem;
@@ -60,6 +57,7 @@ struct Memo {
   std::map<gatewayapi::NamespacedName, GatewayOutput> outputs;  // by Gateway
   std::map<gatewayapi::NamespacedName, RouteEntry> routes;
   std::map<BackendName, BackendEntry> backends;
+  StatusSet statuses;
   RouteIndex routes_by_gateway;
   RouteIndex routes_by_service;
 

@@ -144,6 +144,18 @@ void Contribute(const TranslatedRoute& after, Memo& memo) {
   }
 }
 
+void TellRoute(const NamespacedName& name, const RouteEntry& entry, Memo& memo) {
+  ObjectStatus status;
+  status.key = {gatewayapi::Kind::kHTTPRoute, name.namespace_, name.name};
+  if (entry.status == nullptr) {
+    memo.statuses.erase(status.key);
+    return;
+  }
+  status.generation = entry.route->metadata.generation;
+  status.route = entry.status;
+  PutStatus(std::move(status), memo);
+}
+
 void UpdateRoute(const ClusterState& state, const NamespacedName& name, Memo& memo) {
   const Versioned<HTTPRoute>* route = state.Find<HTTPRoute>(name.namespace_, name.name);
   RouteEntry& entry = memo.routes[name];
@@ -162,11 +174,13 @@ void UpdateRoute(const ClusterState& state, const NamespacedName& name, Memo& me
   Withdraw(entry.translated, translated, memo);
   Contribute(translated, memo);
   if (route == nullptr) {
+    memo.statuses.erase({gatewayapi::Kind::kHTTPRoute, name.namespace_, name.name});
     memo.routes.erase(name);
     return;
   }
   entry.route = route->object;
   KeepSame(StatusOfRoute(**route, translated.parents), &entry.status);
+  TellRoute(name, entry, memo);
   translated.parents.clear();
   entry.translated = std::move(translated);
 }
@@ -213,6 +227,7 @@ void FindDirty(const ClusterState& state, Memo& memo) {
       if (status != nullptr) own = OwnParents(**change.after, status->parents);
       entry->second.route = change.after->object;
       KeepSame(StatusOfRoute(**change.after, own), &entry->second.status);
+      TellRoute(name, entry->second, memo);
     } else {
       memo.dirty_routes.insert(name);
     }

@@ -14,6 +14,7 @@
 #include "controller/gatewayapi/types.h"
 #include "controller/store/cluster_state.h"
 #include "controller/translate/resource_map.h"
+#include "controller/translate/unclaimed.h"
 
 namespace portreeve::translate {
 
@@ -34,6 +35,14 @@ struct ObjectStatus {
   std::shared_ptr<const gatewayapi::HTTPRoute::Status> route;
 };
 
+// Of the same generation, and the same pointers.
+bool SameStatus(const ObjectStatus& a, const ObjectStatus& b);
+
+struct KeyOfStatus {
+  const gatewayapi::ObjectKey& operator()(const ObjectStatus& status) const { return status.key; }
+};
+using StatusSet = store::ChunkedSet<ObjectStatus, KeyOfStatus>;
+
 struct TranslatorOptions {
   // Endpoints on loopback and link-local addresses are configured. Standalone they are the usual thing; in a cluster
   // they lead to the node and to metadata services, whoever wrote the EndpointSlice.
@@ -52,8 +61,10 @@ inline constexpr TranslatorOptions kInCluster{
 struct Translation {
   // By "NS/NAME" of the Gateway. A Gateway that serves nothing has an empty map.
   absl::btree_map<std::string, ResourceMap> gateways;
-  // Of all objects that are ours to judge, sorted by key. lastTransitionTime is left empty: the writer knows it.
-  std::vector<ObjectStatus> statuses;
+  // Of all objects that are ours to judge. lastTransitionTime is left empty: the writer knows it.
+  StatusSet statuses;
+  // See Unclaimed; sorted by key.
+  std::vector<Unclaimed> unclaimed;
   // Secrets that Gateways of ours name, there or not: all that has to be read.
   std::set<gatewayapi::NamespacedName> secrets;
 };
