@@ -36,14 +36,21 @@ class Api:
         with decoded(user["client-certificate-data"]) as certificate, decoded(user["client-key-data"]) as key:
             self.context.load_cert_chain(certificate.name, key.name)
         self.connection = None
+        self.used = 0.0
 
     def call(self, method, path, body=None, content_type="application/json", missing_ok=False):
+        text = json.dumps(body) if isinstance(body, dict) else body
+        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        # The server ends a connection that was silent for a while.
+        if self.connection is not None and time.monotonic() - self.used > 30:
+            self.connection.close()
+            self.connection = None
         if self.connection is None:
             self.connection = http.client.HTTPSConnection(self.host, context=self.context, timeout=60)
-        text = json.dumps(body) if isinstance(body, dict) else body
-        self.connection.request(method, path, text, {"Content-Type": content_type, "Accept": "application/json"})
+        self.connection.request(method, path, text, headers)
         answer = self.connection.getresponse()
         got = answer.read()
+        self.used = time.monotonic()
         if answer.status == 404 and missing_ok:
             return None
         if answer.status >= 300:
