@@ -24,9 +24,13 @@ const (
 	NodeAddress     = "10.88.0.1"
 	PodNetwork      = "10.88.0.0/16"
 	FirstPodAddress = "10.88.1.1"
-	ServiceNetwork  = "10.96.0.0/16"
-	APIService      = "10.96.0.1"
-	DNSService      = "10.96.0.10"
+	// Pods and the node have addresses of IPv6, too; Services have none.
+	NodeAddress6 = "fd00:10:88::1"
+	PodNetwork6  = "fd00:10:88::/64"
+
+	ServiceNetwork = "10.96.0.0/16"
+	APIService     = "10.96.0.1"
+	DNSService     = "10.96.0.10"
 	// LoadBalancerNetwork is the pool for Services of type LoadBalancer. One that asks for no address gets none of the
 	// first 256: those stay free for spec.loadBalancerIP.
 	LoadBalancerNetwork = "10.89.0.0/16"

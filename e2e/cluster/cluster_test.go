@@ -112,6 +112,19 @@ func fromPods(t *testing.T, c *Cluster) {
 	if len(pods) != 2 {
 		t.Errorf("answers of %v, want two pods", pods)
 	}
+	for _, address := range []string{NodeAddress, NodeAddress6} {
+		listener, err := c.Listen(t.Context(), "tcp", net.JoinHostPort(address, "0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		connection, err := dialIn(t.Context(), inside, "tcp", listener.Addr().String())
+		if err != nil {
+			t.Errorf("from a pod to the node: %v", err)
+			continue
+		}
+		connection.Close()
+	}
 }
 
 func balancers(t *testing.T, c *Cluster) {

@@ -70,6 +70,7 @@ const keptAddresses = "10.89.0.0/24"
 type settings struct {
 	State, ControlGroup, Snapshotter, PauseImage, NodeName           string
 	NodeAddress, PodNetwork, FirstPodAddress, DNSService, Kubeconfig string
+	NodeAddress6, PodNetwork6                                        string
 }
 
 // configuration names the file in the state folder that each template becomes.
@@ -86,7 +87,7 @@ var configuration = map[string]string{
 func (c *Cluster) writeConfiguration() error {
 	values := settings{State: c.state, ControlGroup: c.groups.name, Snapshotter: c.snapshotter(), PauseImage: pauseImage,
 		NodeName: NodeName, NodeAddress: NodeAddress, PodNetwork: PodNetwork, FirstPodAddress: FirstPodAddress, DNSService: DNSService,
-		Kubeconfig: c.path("coredns.kubeconfig")}
+		Kubeconfig: c.path("coredns.kubeconfig"), NodeAddress6: NodeAddress6, PodNetwork6: PodNetwork6}
 	if err := os.MkdirAll(c.path("network"), 0o755); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -57,7 +58,8 @@ func (c *Cluster) createWorld(ctx context.Context, pause string) error {
 	if err != nil {
 		return err
 	}
-	network, err := c.Command("/bin/sh", "-euc", networkScript, "network", NodeAddress, PodNetwork, ServiceNetwork, LoadBalancerNetwork)
+	network, err := c.Command("/bin/sh", "-euc", networkScript, "network", NodeAddress, PodNetwork, ServiceNetwork, LoadBalancerNetwork,
+		NodeAddress6, PodNetwork6)
 	if err != nil {
 		return err
 	}
@@ -127,35 +129,58 @@ func (c *Cluster) Dial(ctx context.Context, network, address string) (net.Conn, 
 
 // dialIn connects from the network that a process is in.
 func dialIn(ctx context.Context, pid int, network, address string) (net.Conn, error) {
+	return inNetwork(pid, func() (net.Conn, error) {
+		var dialer net.Dialer
+		return dialer.DialContext(ctx, network, address)
+	})
+}
+
+// Listen accepts connections in the cluster's network; pods reach what listens on NodeAddress or NodeAddress6. The
+// address must be a literal one.
+func (c *Cluster) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	if _, err := netip.ParseAddrPort(address); err != nil {
+		return nil, fmt.Errorf("listen on %s: want ADDRESS:PORT: %w", address, err)
+	}
+	pid, running := c.Pid(keeper)
+	if !running {
+		return nil, errNotRunning
+	}
+	return inNetwork(pid, func() (net.Listener, error) {
+		var config net.ListenConfig
+		return config.Listen(ctx, network, address)
+	})
+}
+
+// inNetwork opens a socket in the network that a process is in.
+func inNetwork[Socket io.Closer](pid int, open func() (Socket, error)) (none Socket, err error) {
 	// A socket belongs to the namespace that its thread is in when it is made; with a literal address, that is this one.
 	runtime.LockOSThread()
 	outside, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
 		runtime.UnlockOSThread()
-		return nil, err
+		return none, err
 	}
 	defer outside.Close()
 	inside, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
 	if err != nil {
 		runtime.UnlockOSThread()
-		return nil, err
+		return none, err
 	}
 	defer inside.Close()
 	if err := enterNetwork(inside); err != nil {
 		runtime.UnlockOSThread()
-		return nil, err
+		return none, err
 	}
-	var dialer net.Dialer
-	connection, dialError := dialer.DialContext(ctx, network, address)
+	socket, opened := open()
 	if err := enterNetwork(outside); err != nil {
 		// The thread stays locked, and ends with its goroutine: nobody else may run in there.
-		if connection != nil {
-			connection.Close()
+		if opened == nil {
+			socket.Close()
 		}
-		return nil, err
+		return none, err
 	}
 	runtime.UnlockOSThread()
-	return connection, dialError
+	return socket, opened
 }
 
 // setns is the number of that system call, which the syscall package doesn't have.
