@@ -28,9 +28,14 @@ type Refused struct {
 func (r *Refused) Error() string { return fmt.Sprintf("%d: %s", r.Status, r.Message) }
 
 // Gone says whether an error means that there is no such object.
-func Gone(err error) bool {
+func Gone(err error) bool { return refusedWith(err, http.StatusNotFound) }
+
+// Conflict says whether an error means that the object has changed since it was read.
+func Conflict(err error) bool { return refusedWith(err, http.StatusConflict) }
+
+func refusedWith(err error, status int) bool {
 	var refused *Refused
-	return errors.As(err, &refused) && refused.Status == http.StatusNotFound
+	return errors.As(err, &refused) && refused.Status == status
 }
 
 // Call asks the API server as the administrator; a body that isn't empty is of the given type.
@@ -149,6 +154,17 @@ func (w *World) Merge(t testing.TB, kind, namespace, name, patch string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TryPutStatus writes an object's status over what there is, unless the object has changed since it was read.
+func (w *World) TryPutStatus(ctx context.Context, manager string, object Object) error {
+	text, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	where := path(object.Text("kind"), object.Text("metadata", "namespace"), object.Name()) + "/status?fieldManager=" + manager
+	_, err = w.Call(ctx, http.MethodPut, where, "application/json", text)
+	return err
 }
 
 // Delete deletes an object and what it owns; it is no fault when there is none.

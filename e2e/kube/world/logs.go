@@ -52,6 +52,12 @@ func (s *Space) AccessLine(id string) string {
 
 // Tell logs what a person would look at: conditions, pods, events, and the end of the logs.
 func (s *Space) Tell() {
+	s.TellOfObjects()
+	s.T.Logf("log of the controller since this test began:\n%s", tail(s.ControllerLog(s.Begun), 60))
+}
+
+// TellOfObjects is Tell without what the controller says, of all namespaces.
+func (s *Space) TellOfObjects() {
 	for _, kind := range []string{"Gateway", "HTTPRoute"} {
 		for i, object := range s.Objects(kind, "") {
 			if i == 10 {
@@ -70,7 +76,6 @@ func (s *Space) Tell() {
 	for _, pod := range s.Objects("Pod", "app.kubernetes.io/component=dataplane") {
 		s.T.Logf("log of %s:\n%s", pod.Name(), tail(s.PodLog(s.Namespace, pod.Name(), time.Time{}), 30))
 	}
-	s.T.Logf("log of the controller since this test began:\n%s", tail(s.ControllerLog(s.Begun), 60))
 }
 
 func tail(text string, lines int) string {
