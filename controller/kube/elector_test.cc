@@ -164,7 +164,7 @@ TEST_CASE("A leader that is cut off stops before anybody else leads") {
   REQUIRE(one.Leads());
   Replica two(server, "two");
   const bool watch = GENERATE(true, false);
-  server.SetFault([&](const Seen& seen) -> std::optional<Fault> {
+  server.SetFault([watch](const Seen& seen) -> std::optional<Fault> {
     if (seen.token == "Bearer one") return Fault{.hang = true};
     // Where it may not watch, it looks again and again.
     if (seen.watch && !watch) return Fault{.status = 403};

@@ -275,7 +275,7 @@ TEST_CASE("What becomes wanted later isn't settled until it is there, or has tak
   REQUIRE(rig.Complete());
   CHECK(rig.source->settled());
   const bool late = GENERATE(false, true);
-  rig.server.SetFault([&](const Seen& seen) {
+  rig.server.SetFault([late](const Seen& seen) {
     return Fault{.status = late && !seen.name.empty() ? 500 : 0, .hang = !late && !seen.name.empty()};
   });
   rig.wanted = {SecretKey("tls")};

@@ -122,7 +122,7 @@ TEST_CASE("Half a list is no list") {
   REQUIRE(rig.Watching());
   rig.Told();
   const std::string what = GENERATE("cut", "broken", "no version", "empty", "an error in good order");
-  rig.server.SetFault([&](const Seen& seen) -> std::optional<Fault> {
+  rig.server.SetFault([what](const Seen& seen) -> std::optional<Fault> {
     if (seen.watch) return Fault{.status = 500};
     if (what == "cut") return Fault{.cut = true};
     if (what == "broken") return Fault{.raw_body = R"({"items":[],"metadata":{"resourceVersion":"5")"};

@@ -68,7 +68,7 @@ TEST_CASE("A server that asks for time gets it, and keeps its watch's place") {
   rig.Start();
   REQUIRE(rig.Watching());
   const int status = GENERATE(429, 503);
-  rig.server.SetFault([&](const Seen&) { return Fault{.status = status, .retry_after = "1"}; });
+  rig.server.SetFault([status](const Seen&) { return Fault{.status = status, .retry_after = "1"}; });
   rig.server.EndWatches(true);
   REQUIRE(Eventually([&] { return rig.reflector->status().failures >= 2; }));
   const std::size_t asked = rig.server.Requests().size();
