@@ -110,6 +110,7 @@ func TestControllerPods(t *testing.T) {
 		"--namespace=portreeve-system",
 		"--listen=0.0.0.0:18000",
 		"--service-name=portreeve-controller.portreeve-system.svc",
+		"--token=/var/run/secrets/portreeve/token",
 		"--admin=0.0.0.0:18001",
 		"--dataplane-image=portreeve-dataplane:" + version(t),
 		"--dataplane-pull-policy=IfNotPresent",
@@ -123,7 +124,8 @@ func TestControllerPods(t *testing.T) {
 	for _, one := range c.Env {
 		env[one.Name] = one.ValueFrom.FieldRef.FieldPath
 	}
-	if want := map[string]string{"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"}; !maps.Equal(env, want) {
+	if want := map[string]string{"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace", "POD_IP": "status.podIP",
+		"POD_SERVICE_ACCOUNT": "spec.serviceAccountName"}; !maps.Equal(env, want) {
 		t.Errorf("env: %v", env)
 	}
 
@@ -136,6 +138,14 @@ func TestControllerPods(t *testing.T) {
 	}
 	if pod.ServiceAccountName != "portreeve-controller" || !pod.AutomountServiceAccountToken {
 		t.Errorf("ServiceAccount %q, its token is there: %v", pod.ServiceAccountName, pod.AutomountServiceAccountToken)
+	}
+
+	// By which a replica proves to the leader who it is.
+	wantedToken := serviceAccountToken{Audience: "portreeve.dev", ExpirationSeconds: 3600, Path: "token"}
+	if len(pod.Volumes) != 1 || len(pod.Volumes[0].Projected.Sources) != 1 ||
+		pod.Volumes[0].Projected.Sources[0].ServiceAccountToken != wantedToken ||
+		!slices.Equal(c.VolumeMounts, []volumeMount{{pod.Volumes[0].Name, "/var/run/secrets/portreeve", true}}) {
+		t.Errorf("volumes %+v, mounted %+v", pod.Volumes, c.VolumeMounts)
 	}
 
 	ports := map[string]int{}
@@ -270,8 +280,15 @@ func TestNetworkPolicy(t *testing.T) {
 	if len(spec.Ingress) != 2 || ports(spec.Ingress[0].Ports) != "TCP grpc" || ports(spec.Ingress[1].Ports) != "TCP admin" {
 		t.Errorf("ingress: %+v", spec.Ingress)
 	}
-	if len(spec.Egress) != 1 || ports(spec.Egress[0].Ports) != "TCP 443, TCP 6443, UDP 53, TCP 53" {
+	if len(spec.Egress) != 2 || ports(spec.Egress[0].Ports) != "TCP 443, TCP 6443, UDP 53, TCP 53" || ports(spec.Egress[1].Ports) != "TCP grpc" {
 		t.Errorf("egress: %+v", spec.Egress)
+	}
+	// Replicas tell the leader what their data planes say.
+	for _, peers := range [][]networkPeer{spec.Ingress[0].From[1:], spec.Egress[1].To} {
+		if len(peers) != 1 || peers[0].NamespaceSelector != nil || peers[0].PodSelector == nil ||
+			!maps.Equal(peers[0].PodSelector.MatchLabels, spec.PodSelector.MatchLabels) {
+			t.Errorf("another way than between the controller's replicas: %+v", peers)
+		}
 	}
 	from := spec.Ingress[0].From[0]
 	if from.PodSelector == nil || !maps.Equal(from.PodSelector.MatchLabels, dataplaneLabels) ||

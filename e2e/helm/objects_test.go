@@ -74,6 +74,7 @@ type podSpec struct {
 	PriorityClassName            string              `yaml:"priorityClassName"`
 	SecurityContext              securityContext     `yaml:"securityContext"`
 	Containers                   []container
+	Volumes                      []volume
 	NodeSelector                 map[string]string `yaml:"nodeSelector"`
 	Tolerations                  []map[string]string
 	Affinity                     map[string]any
@@ -118,6 +119,28 @@ type container struct {
 	StartupProbe    probe `yaml:"startupProbe"`
 	Resources       struct{ Requests, Limits map[string]string }
 	SecurityContext securityContext `yaml:"securityContext"`
+	VolumeMounts    []volumeMount   `yaml:"volumeMounts"`
+}
+
+type volumeMount struct {
+	Name      string
+	MountPath string `yaml:"mountPath"`
+	ReadOnly  bool   `yaml:"readOnly"`
+}
+
+type volume struct {
+	Name      string
+	Projected struct {
+		Sources []struct {
+			ServiceAccountToken serviceAccountToken `yaml:"serviceAccountToken"`
+		}
+	}
+}
+
+type serviceAccountToken struct {
+	Audience          string
+	ExpirationSeconds int `yaml:"expirationSeconds"`
+	Path              string
 }
 
 type probe struct {
@@ -178,14 +201,19 @@ type networkPolicy struct {
 		PodSelector selector `yaml:"podSelector"`
 		PolicyTypes []string `yaml:"policyTypes"`
 		Ingress     []struct {
-			From []struct {
-				NamespaceSelector *selector `yaml:"namespaceSelector"`
-				PodSelector       *selector `yaml:"podSelector"`
-			}
+			From  []networkPeer
 			Ports []networkPort
 		}
-		Egress []struct{ Ports []networkPort }
+		Egress []struct {
+			To    []networkPeer
+			Ports []networkPort
+		}
 	}
+}
+
+type networkPeer struct {
+	NamespaceSelector *selector `yaml:"namespaceSelector"`
+	PodSelector       *selector `yaml:"podSelector"`
 }
 
 type networkPort struct{ Protocol, Port string }
