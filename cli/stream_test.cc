@@ -1,16 +1,11 @@
 // Both ends of the config stream over a real socket, with a fake in place of the listeners.
 #include <absl/strings/str_cat.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <condition_variable>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
-#include <functional>
-#include <mutex>
 
+#include "cli/stream_testing.h"
 #include "controller/serve/config_service.h"
 #include "dataplane/config/config_client.h"
 #include "dataplane/config/test_resources.h"
@@ -36,133 +31,19 @@ extern "C" const char* __tsan_default_suppressions() {
 namespace portreeve {
 namespace {
 
+using cli::testing::Basics;
+using cli::testing::FakeInstaller;
+using cli::testing::Folder;
+using cli::testing::MapOf;
+using cli::testing::OptionsOf;
+using cli::testing::Reports;
+using cli::testing::RuleAt;
 using config::ConfigClient;
 using config::testing::Named;
 using serve::ConfigService;
 using serve::DataPlaneReport;
 using serve::SnapshotCache;
-using translate::ResourceMap;
 namespace testing = config::testing;
-
-constexpr std::chrono::seconds kDeadline(20);
-
-// Counts installs, can be held up, and can refuse to open ports.
-class FakeInstaller : public config::Installer {
- public:
-  config::InstallResult Install(std::shared_ptr<const config::RuntimeConfig> config) override {
-    std::unique_lock lock(mutex_);
-    config_ = std::move(config);
-    ++installs_;
-    changed_.notify_all();
-    changed_.wait_for(lock, kDeadline, [&] { return !held_; });
-    config::InstallResult result;
-    for (const auto& [number, port] : config_->ports) {
-      if (number == busy_port_) {
-        result.failures.push_back({port->first->key, absl::StrCat("port ", number, " is in use")});
-      } else {
-        result.listening.push_back(port->first->key);
-      }
-    }
-    return result;
-  }
-
-  void Hold(bool held) {
-    std::lock_guard lock(mutex_);
-    held_ = held;
-    changed_.notify_all();
-  }
-  void SetBusyPort(int port) {
-    std::lock_guard lock(mutex_);
-    busy_port_ = port;
-  }
-  bool WaitInstalls(int wanted) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kDeadline, [&] { return installs_ >= wanted; });
-  }
-  int installs() const {
-    std::lock_guard lock(mutex_);
-    return installs_;
-  }
-  std::string Ask(const std::string& path, int port = 80) const {
-    std::lock_guard lock(mutex_);
-    return config_ == nullptr ? "nothing installed" : testing::Ask(*config_, port, "host", path);
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::shared_ptr<const config::RuntimeConfig> config_;
-  int installs_ = 0;
-  bool held_ = false;
-  int busy_port_ = 0;
-};
-
-// Reports as status will get them.
-class Reports {
- public:
-  serve::VerdictListener Listener() {
-    return [this](const DataPlaneReport& report) {
-      std::lock_guard lock(mutex_);
-      all_.push_back(report);
-      changed_.notify_all();
-    };
-  }
-  // The first report from `from` on that `wanted` likes.
-  DataPlaneReport WaitFor(const std::function<bool(const DataPlaneReport&)>& wanted) {
-    std::unique_lock lock(mutex_);
-    DataPlaneReport found;
-    const bool came = changed_.wait_for(lock, kDeadline, [&] {
-      for (; next_ < all_.size(); ++next_) {
-        if (!wanted(all_[next_])) continue;
-        found = all_[next_++];
-        return true;
-      }
-      return false;
-    });
-    CHECK(came);
-    return found;
-  }
-  DataPlaneReport WaitForSnapshot(const std::string& snapshot) {
-    return WaitFor([&](const DataPlaneReport& report) { return report.connected && report.snapshot == snapshot; });
-  }
-  std::size_t size() const {
-    std::lock_guard lock(mutex_);
-    return all_.size();
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<DataPlaneReport> all_;
-  std::size_t next_ = 0;
-};
-
-class Folder {
- public:
-  Folder() { REQUIRE(mkdtemp(path_) != nullptr); }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string path() const { return path_; }
-  std::string address() const { return absl::StrCat("unix:", path_, "/config.sock"); }
-
- private:
-  char path_[32] = "/tmp/portreeve-stream-XXXXXX";
-};
-
-ResourceMap MapOf(const std::vector<Named>& resources) {
-  return {resources.begin(), resources.end()};
-}
-
-std::vector<Named> Basics() {
-  return {testing::Listener("http", 80), testing::Rule({}), testing::Backend("b"), testing::Endpoints("b", {1})};
-}
-
-Named RuleAt(const std::string& route, const std::string& prefix, const std::string& more = "") {
-  testing::RuleSpec spec;
-  spec.route = route;
-  spec.prefix = prefix;
-  spec.more = more;
-  return testing::Rule(spec);
-}
 
 // A controller and a data plane. Either can go and come back.
 struct Rig {
@@ -182,7 +63,7 @@ struct Rig {
   void StopController() { service.reset(); }
   void StartDataPlane(const std::string& gateway = "", const std::string& state = "") {
     client.reset();
-    client = ConfigClient::Start({folder.address(), gateway, state}, installer);
+    client = ConfigClient::Start(OptionsOf(folder.address(), gateway, state), installer);
   }
   // Returns the version of the snapshot.
   std::string Publish(const std::vector<Named>& resources) {
@@ -256,6 +137,9 @@ TEST_CASE("A data plane gets its own Gateway only") {
   CHECK(rig.installer.Ask("/", 99) == "no port");
   CHECK(rig.service->DataPlanes("ns/mine").size() == 1);
   CHECK(rig.service->DataPlanes("").empty());
+  const std::vector<DataPlaneReport> all = rig.service->AllDataPlanes();
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].gateway == "ns/mine");
   // A change of the other Gateway is none of this one.
   const std::size_t reports = rig.reports.size();
   rig.cache->Publish({{"ns/mine", MapOf(Basics())}, {"ns/other", {}}});
@@ -368,6 +252,35 @@ TEST_CASE("A controller of an older epoch changes nothing") {
   CHECK(rig.reports.size() == reports + 1);
 }
 
+TEST_CASE("A new epoch is told at once, changes nothing that runs, and shuts out who doesn't know of it") {
+  Rig rig;
+  rig.StartDataPlane();
+  const std::string snapshot = rig.Publish(Basics());
+  rig.reports.WaitForSnapshot(snapshot);
+  const int installs = rig.installer.installs();
+  CHECK(rig.service->epoch() == 1);
+  rig.service->SetEpoch(7);
+  // The verdict on a delta without a change.
+  rig.reports.WaitForSnapshot(snapshot);
+  CHECK(rig.client->epoch() == 7);
+  CHECK(rig.installer.installs() == installs);
+  // Lower ones and the same again are none.
+  const std::size_t reports = rig.reports.size();
+  rig.service->SetEpoch(6);
+  rig.service->SetEpoch(7);
+  CHECK(rig.service->epoch() == 7);
+
+  // Another replica serves the same, and hasn't read the Lease yet.
+  CHECK(rig.reports.size() == reports);
+  rig.StartController(1);
+  rig.Publish({testing::Listener("http", 99)});
+  rig.Publish(Basics());
+  rig.service->SetEpoch(7);
+  CHECK(rig.reports.WaitForSnapshot(snapshot).listening.size() == 1);
+  CHECK(rig.installer.installs() == installs);
+  CHECK(rig.client->epoch() == 7);
+}
+
 TEST_CASE("A listener that can't be opened is reported, tried again, and reported when it can") {
   Rig rig;
   rig.installer.SetBusyPort(80);
@@ -400,7 +313,7 @@ TEST_CASE("The last good configuration serves without a controller, and the cont
   rig.StopController();
 
   FakeInstaller second;
-  rig.client = ConfigClient::Start({rig.folder.address(), "", state}, second);
+  rig.client = ConfigClient::Start(OptionsOf(rig.folder.address(), "", state), second);
   REQUIRE(second.WaitInstalls(1));
   CHECK(second.Ask("/") == "ns/r/0 -> ns/b[127.0.0.1:1]");
   rig.StartController();
@@ -423,7 +336,7 @@ TEST_CASE("A damaged file is refused, and the controller is waited for") {
   CHECK(rig.client->ready());
   rig.client.reset();
   FakeInstaller second;
-  rig.client = ConfigClient::Start({"unix:/nowhere/socket", "", rig.folder.path()}, second);
+  rig.client = ConfigClient::Start(OptionsOf("unix:/nowhere/socket", "", rig.folder.path()), second);
   CHECK(second.WaitInstalls(1));
   rig.client.reset();
 }

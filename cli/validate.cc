@@ -4,11 +4,10 @@
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
-#include "cli/status_json.h"
 #include "controller/condition_report.h"
-#include "controller/source/file_source.h"
-#include "controller/store/resource_store.h"
+#include "controller/status/status_json.h"
 
 namespace portreeve::cli {
 namespace {
@@ -82,20 +81,15 @@ bool Findings::refused() const {
   return std::ranges::any_of(problems, is_error) || !unclaimed.empty() || std::ranges::any_of(statuses, Complains);
 }
 
-absl::StatusOr<Findings> Examine(const std::string& folder) {
-  auto source = source::FileSource::Open(folder);
-  if (!source.ok()) return source.status();
-  store::ResourceStore store;
-  const source::SourceBatch all = (*source)->Read();
-  for (const source::ResourceEvent& event : all.events) store.Apply(event);
-  translate::Translator translator;
+Findings Examine(Objects objects) {
   Findings findings;
-  const auto state = store.Snapshot();
-  findings.statuses = translator.Translate(*state).statuses;
-  findings.unclaimed = translate::FindUnclaimed(*state);
-  findings.problems = (*source)->AllProblems();
+  findings.statuses = std::move(objects.translation.statuses);
+  findings.unclaimed = std::move(objects.translation.unclaimed);
+  findings.problems = std::move(objects.problems);
+  findings.unread = std::move(objects.unread);
+  if (objects.folder == nullptr) return findings;
   const auto find_place = [&](const gatewayapi::ObjectKey& key) {
-    if (auto place = (*source)->PlaceOf(key)) findings.places.emplace(key, *std::move(place));
+    if (auto place = objects.folder->PlaceOf(key)) findings.places.emplace(key, *std::move(place));
   };
   for (const ObjectStatus& status : findings.statuses) find_place(status.key);
   for (const translate::Unclaimed& one : findings.unclaimed) find_place(one.key);
@@ -111,30 +105,35 @@ void PrintText(const Findings& findings, std::ostream& out) {
   }
   if (!findings.problems.empty()) out << "\n";
   for (const Problem& problem : findings.problems) out << problem << "\n";
+  for (const std::string& unread : findings.unread) {
+    out << "\nNOT READ " << unread << "\n         what refers to such an object is judged as if it weren't there\n";
+  }
   const auto refused =
       std::ranges::count_if(findings.statuses, Complains) + static_cast<std::ptrdiff_t>(findings.unclaimed.size());
   out << "\n"
       << findings.statuses.size() << " objects with a status, " << refused << " refused in whole or in part, "
-      << findings.problems.size() << " problems in files\n";
+      << findings.problems.size() << " problems in their texts\n";
 }
 
 void PrintJson(const Findings& findings, std::ostream& out) {
   nlohmann::ordered_json json = {{"objects", nlohmann::ordered_json::array()},
-                                 {"problems", nlohmann::ordered_json::array()}};
-  for (const ObjectStatus& status : findings.statuses) json["objects"].push_back(ObjectJson(status));
+                                 {"problems", nlohmann::ordered_json::array()},
+                                 {"unread", findings.unread}};
+  for (const ObjectStatus& status : findings.statuses) json["objects"].push_back(status::ObjectJson(status));
   for (const translate::Unclaimed& one : findings.unclaimed) json["problems"].push_back(UnclaimedJson(one, findings));
   for (const Problem& problem : findings.problems) json["problems"].push_back(ProblemJson(problem));
   out << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
 }
 
-int Validate(const std::string& folder, bool json) {
-  absl::StatusOr<Findings> findings = Examine(folder);
-  if (!findings.ok()) {
-    std::cerr << "portreeve validate: " << findings.status().message() << "\n";
+int Validate(const ObjectsFrom& from, bool json) {
+  absl::StatusOr<Objects> objects = ReadObjects(from);
+  if (!objects.ok()) {
+    std::cerr << "portreeve validate: " << objects.status().message() << "\n";
     return 2;
   }
-  (json ? PrintJson : PrintText)(*findings, std::cout);
-  return findings->refused() ? 1 : 0;
+  const Findings findings = Examine(*std::move(objects));
+  (json ? PrintJson : PrintText)(findings, std::cout);
+  return findings.refused() ? 1 : 0;
 }
 
 }  // namespace portreeve::cli

@@ -1,4 +1,4 @@
-// `portreeve validate`: what the status of every object in a folder would be, without serving any of it.
+// `portreeve validate`: what the status of every object in a folder or cluster would be, without serving any of it.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/objects.h"
 #include "controller/gatewayapi/problem.h"
 #include "controller/source/file_set.h"
 #include "controller/translate/translator.h"
@@ -16,10 +17,12 @@
 namespace portreeve::cli {
 
 struct Findings {
-  std::vector<translate::ObjectStatus> statuses;
+  translate::StatusSet statuses;
   std::vector<gatewayapi::Problem> problems;
   // What has no status because nobody claims it.
   std::vector<translate::Unclaimed> unclaimed;
+  // Kinds that may not be read (Objects::unread).
+  std::vector<std::string> unread;
   // Where the objects of the two lists stand.
   std::map<gatewayapi::ObjectKey, source::SourcePlace> places;
 
@@ -27,13 +30,12 @@ struct Findings {
   bool refused() const;
 };
 
-// Fails if the folder can't be read.
-absl::StatusOr<Findings> Examine(const std::string& folder);
+Findings Examine(Objects objects);
 
 void PrintText(const Findings& findings, std::ostream& out);
 void PrintJson(const Findings& findings, std::ostream& out);
 
-// Exit code: 0 when all is well, 1 when something is refused, 2 for a folder that can't be read.
-int Validate(const std::string& folder, bool json);
+// Exit code: 0 when all is well, 1 when something is refused, 2 for a folder or cluster that can't be read.
+int Validate(const ObjectsFrom& from, bool json);
 
 }  // namespace portreeve::cli

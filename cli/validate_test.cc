@@ -59,9 +59,9 @@ class Folder {
     std::ofstream(std::string(path_) + "/" + file) << text;
   }
   Findings Examine() const {
-    auto findings = cli::Examine(path_);
-    REQUIRE(findings.ok());
-    return *std::move(findings);
+    auto objects = ReadFolder(path_);
+    REQUIRE(objects.ok());
+    return cli::Examine(*std::move(objects));
   }
 
  private:
@@ -136,9 +136,12 @@ TEST_CASE("A file that doesn't parse is a problem with its place") {
 }
 
 TEST_CASE("A folder that isn't there is an error") {
-  const auto findings = Examine("/nowhere/at/all");
-  REQUIRE_FALSE(findings.ok());
-  CHECK(std::string(findings.status().message()).find("/nowhere/at/all") != std::string::npos);
+  const auto objects = ReadFolder("/nowhere/at/all");
+  REQUIRE_FALSE(objects.ok());
+  CHECK(std::string(objects.status().message()).find("/nowhere/at/all") != std::string::npos);
+  ObjectsFrom from;
+  from.folder = "/nowhere/at/all";
+  CHECK(Validate(from, false) == 2);
 }
 
 TEST_CASE("docs/reasons.md is what this build would write") {

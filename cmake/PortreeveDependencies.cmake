@@ -36,7 +36,9 @@ add_library(portreeve::beast ALIAS portreeve_beast)
 
 add_library(portreeve_httplib INTERFACE)
 target_include_directories(portreeve_httplib SYSTEM INTERFACE ${HTTPLIB_INCLUDE_DIR})
-target_link_libraries(portreeve_httplib INTERFACE ${HTTPLIB_LIBRARY} Threads::Threads)
+# As Debian has built the library: its types are laid out differently without it.
+target_compile_definitions(portreeve_httplib INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT)
+target_link_libraries(portreeve_httplib INTERFACE ${HTTPLIB_LIBRARY} OpenSSL::SSL Threads::Threads)
 add_library(portreeve::httplib ALIAS portreeve_httplib)
 
 # Catch2's own main, compiled once for all test programs.

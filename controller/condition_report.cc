@@ -37,7 +37,7 @@ void VisitConditions(const translate::ObjectStatus& status,
   }
   if (status.route != nullptr) {
     for (const auto& parent : status.route->parents) {
-      if (parent.controller_name != translate::kControllerName) continue;
+      if (parent.controller_name != translate::ControllerName()) continue;
       all(WhereOf(parent.parent_ref, status.key.namespace_), parent.conditions);
     }
   }

@@ -8,11 +8,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 #include <utility>
 
 #include "common/log.h"
 #include "controller/condition_report.h"
-#include "controller/translate/unclaimed.h"
 
 namespace portreeve {
 namespace {
@@ -20,6 +20,7 @@ namespace {
 using gatewayapi::Condition;
 using gatewayapi::Problem;
 using translate::ObjectStatus;
+using translate::StatusSet;
 
 void LogProblem(const Problem& problem) {
   log::Write(problem.severity == Problem::Severity::kError ? log::Level::kError : log::Level::kWarning,
@@ -33,8 +34,8 @@ void LogProblem(const Problem& problem) {
               {"remedy", problem.remedy}});
 }
 
-bool SameStatus(const ObjectStatus& a, const ObjectStatus& b) {
-  return a.gateway_class == b.gateway_class && a.gateway == b.gateway && a.route == b.route;
+double Milliseconds(ReconcileLoop::Clock::duration time) {
+  return std::chrono::duration<double, std::milli>(time).count();
 }
 
 }  // namespace
@@ -57,9 +58,9 @@ ReconcileLoop::~ReconcileLoop() {
 
 void ReconcileLoop::Run() {
   while (true) {
-    Take(source_.Read());
+    DoRound();
     pollfd ready[] = {{source_.fd(), POLLIN, 0}, {wake_, POLLIN, 0}};
-    if (poll(ready, 2, -1) > 0 && ready[1].revents != 0) return;
+    if (poll(ready, 2, dirty_ && source_.listed() ? 0 : -1) > 0 && ready[1].revents != 0) return;
   }
 }
 
@@ -68,30 +69,54 @@ void ReconcileLoop::Stop() {
   if (write(wake_, &one, sizeof(one)) < 0) std::perror("eventfd");
 }
 
-void ReconcileLoop::Take(const source::SourceBatch& batch) {
-  for (const source::ResourceEvent& event : batch.events) dirty_ |= store_.Apply(event);
-  if (source_.complete()) Translate();
+void ReconcileLoop::DoRound() {
+  Take(source_.Read());
+  if (dirty_ && source_.listed()) {
+    Translate();
+    // Whether something that this refers to is still on its way shows in the next read only.
+    Take(source_.Read());
+  }
+  if (translation_ && source_.complete() && source_.settled()) Publish();
   LogProblems();
 }
 
+void ReconcileLoop::Take(const source::SourceBatch& batch) {
+  for (const source::ResourceEvent& event : batch.events) dirty_ |= store_.Apply(event);
+  if (std::string problem = source_.VersionProblem(); problem != version_problem_) {
+    version_problem_ = problem;
+    translator_.SetVersionProblem(std::move(problem));
+    dirty_ = true;
+  }
+  if (dirty_ && !since_.has_value()) since_ = Clock::now();
+}
+
 void ReconcileLoop::Translate() {
-  if (!std::exchange(dirty_, false)) return;
-  const auto start = std::chrono::steady_clock::now();
-  const auto state = store_.Snapshot();
-  translate::Translation translation = translator_.Translate(*state);
-  const auto translated = std::chrono::steady_clock::now();
-  const std::size_t gateways = translation.gateways.size();
+  dirty_ = false;
+  const Clock::time_point start = Clock::now();
+  state_ = store_.Snapshot();
+  translation_ = translator_.Translate(*state_);
+  translate_time_ = Clock::now() - start;
+  log::Debug("translated", {{"gateways", translation_->gateways.size()},
+                            {"objects", translation_->statuses.size()},
+                            {"ms", Milliseconds(translate_time_)}});
+  std::set<gatewayapi::ObjectKey> wanted;
+  for (const gatewayapi::NamespacedName& secret : translation_->secrets) {
+    wanted.insert({gatewayapi::Kind::kSecret, secret.namespace_, secret.name});
+  }
+  source_.SetWanted(wanted);
+}
+
+void ReconcileLoop::Publish() {
+  translate::Translation translation = *std::exchange(translation_, std::nullopt);
+  const auto state = std::exchange(state_, nullptr);
+  const Clock::time_point start = Clock::now();
   cache_.Publish(std::move(translation.gateways));
-  using Milliseconds = std::chrono::duration<double, std::milli>;
-  log::Debug("translated and published",
-             {{"gateways", gateways},
-              {"objects", translation.statuses.size()},
-              {"translate_ms", Milliseconds(translated - start).count()},
-              {"publish_ms", Milliseconds(std::chrono::steady_clock::now() - translated).count()}});
+  log::Debug("published", {{"ms", Milliseconds(Clock::now() - start)}});
   // Words come after deeds.
   LogConditions(translation.statuses);
-  LogUnclaimed(*state);
-  if (observer_) observer_(state, translation);
+  LogUnclaimed(translation.unclaimed);
+  const Round round{std::exchange(since_, std::nullopt).value_or(start), translate_time_, complaints_.size()};
+  if (observer_) observer_(state, translation, round);
   statuses_ = std::move(translation.statuses);
 }
 
@@ -105,21 +130,19 @@ void ReconcileLoop::LogProblems() {
   problems_ = std::move(now);
 }
 
-// Both lists are sorted by key. A status that didn't change is the same pointer.
-void ReconcileLoop::LogConditions(const std::vector<ObjectStatus>& statuses) {
-  auto old = statuses_.begin();
-  for (const ObjectStatus& status : statuses) {
-    for (; old != statuses_.end() && old->key < status.key; ++old) complaints_.erase(old->key);
-    const bool known = old != statuses_.end() && old->key == status.key;
-    if (!known || !SameStatus(*old, status)) LogComplaints(status);
-    if (known) ++old;
-  }
-  for (; old != statuses_.end(); ++old) complaints_.erase(old->key);
+void ReconcileLoop::LogConditions(const StatusSet& statuses) {
+  StatusSet::VisitDifferences(statuses_, statuses, [&](const ObjectStatus* before, const ObjectStatus* now) {
+    if (now == nullptr) {
+      complaints_.erase(before->key);
+    } else if (before == nullptr || !SameStatus(*before, *now)) {
+      LogComplaints(*now);
+    }
+  });
 }
 
-void ReconcileLoop::LogUnclaimed(const store::ClusterState& state) {
+void ReconcileLoop::LogUnclaimed(const std::vector<translate::Unclaimed>& unclaimed) {
   absl::btree_set<std::string> now;
-  for (const translate::Unclaimed& one : translate::FindUnclaimed(state)) {
+  for (const translate::Unclaimed& one : unclaimed) {
     std::string text = one.key.ToString() + "\n" + one.message;
     if (!unclaimed_.contains(text)) {
       const source::SourcePlace place = PlaceOf(one.key);

@@ -4,8 +4,11 @@
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
 
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,9 +24,17 @@ namespace portreeve {
 // that turns bad and each problem once, for as long as it stands.
 class ReconcileLoop {
  public:
+  using Clock = std::chrono::steady_clock;
+
+  struct Round {
+    Clock::time_point since;           // when the first event was read that is new in it
+    Clock::duration translate_time{};  // of the last translation
+    std::size_t refused = 0;           // objects of which a condition complains
+  };
+
   // Told by the loop's thread what was translated, once it is published; its resources are in the cache by then.
-  using Observer =
-      std::function<void(const std::shared_ptr<const store::ClusterState>&, const translate::Translation&)>;
+  using Observer = std::function<void(const std::shared_ptr<const store::ClusterState>&, const translate::Translation&,
+                                      const Round&)>;
 
   struct Options {
     translate::TranslatorOptions translator;
@@ -43,11 +54,13 @@ class ReconcileLoop {
   void Stop();
 
  private:
+  void DoRound();
   void Take(const source::SourceBatch& batch);
   void Translate();
+  void Publish();
   void LogProblems();
-  void LogConditions(const std::vector<translate::ObjectStatus>& statuses);
-  void LogUnclaimed(const store::ClusterState& state);
+  void LogConditions(const translate::StatusSet& statuses);
+  void LogUnclaimed(const std::vector<translate::Unclaimed>& unclaimed);
   source::SourcePlace PlaceOf(const gatewayapi::ObjectKey& key) const;
   // What is wrong with one object: reported when it is new.
   void LogComplaints(const translate::ObjectStatus& status);
@@ -58,11 +71,18 @@ class ReconcileLoop {
   store::ResourceStore store_;
   translate::Translator translator_;
   bool dirty_ = true;
+  std::string version_problem_;  // as the translator was told
+  // Of what isn't published yet; nothing if all is.
+  std::optional<Clock::time_point> since_;
+  Clock::duration translate_time_{};
+  // What was translated and not yet published, and from what.
+  std::optional<translate::Translation> translation_;
+  std::shared_ptr<const store::ClusterState> state_;
   int wake_ = -1;
 
   absl::btree_set<std::string> problems_;
   absl::btree_set<std::string> unclaimed_;
-  std::vector<translate::ObjectStatus> statuses_;
+  translate::StatusSet statuses_;
   absl::btree_map<gatewayapi::ObjectKey, absl::btree_set<std::string>> complaints_;
 };
 

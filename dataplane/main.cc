@@ -13,9 +13,7 @@ int main(int argc, char** argv) {
   CLI::App app{"The data plane of Portreeve: terminates TLS, routes traffic and enforces policy."};
   portreeve::server::Options options;
   portreeve::server::AddOptions(app, options);
-  app.add_option("--controller", options.controller, "Where the controller listens: unix:PATH or HOST:PORT")
-      ->required();
-  app.add_option("--gateway", options.gateway, "NAMESPACE/NAME of the Gateway to serve; all of them if left out");
+  portreeve::server::AddControllerOptions(app, options);
   if (const auto code = portreeve::ParseCommandLine(app, argc, argv)) return *code;
   auto data_plane = portreeve::server::DataPlane::Start(options);
   if (!data_plane.ok()) {

@@ -28,7 +28,7 @@ Identity Identify(std::string_view api_version, std::string_view kind_name) {
   const std::string_view version = slash == std::string_view::npos ? api_version : api_version.substr(slash + 1);
   if (!kind || GroupOf(*kind) != group) return identity;
   identity.kind = *kind;
-  const bool served = version == "v1" || (group == kGatewayGroup && version == "v1beta1");
+  const bool served = version == VersionOf(*kind) || (group == kGatewayGroup && version == "v1beta1");
   identity.known = served ? Known::kYes : Known::kUnknownVersion;
   return identity;
 }
@@ -52,9 +52,11 @@ Object DecodeKind(Kind kind, Fields& top, ObjectMeta meta) {
     case Kind::kSecret:
       return DecodeSecret(top, std::move(meta));
     case Kind::kConfigMap:
+      return DecodeConfigMap(top, std::move(meta));
+    case Kind::kDataPlaneConfig:
       break;
   }
-  return DecodeConfigMap(top, std::move(meta));
+  return DecodeDataPlaneConfig(top, std::move(meta));
 }
 
 bool IsList(std::string_view api_version, std::string_view kind) {
@@ -154,7 +156,7 @@ class DocumentDecoder {
     const int line = top.place().node().line + line_offset_;
     if (identity.known == Known::kUnknownVersion) {
       top.place().RefuseField("apiVersion", Concat({top.Find("apiVersion")->Quoted(), " is not served"}),
-                              Concat({"write ", GroupOf(identity.kind), "/v1"}));
+                              Concat({"write ", ApiVersionOf(identity.kind)}));
       result_->refused.push_back({key, line});
       return;
     }
@@ -207,6 +209,32 @@ DecodeResult DecodeDocument(const DocumentText& document, std::string_view file_
   }
   DocumentDecoder decoder(file_name, line_offset, &result);
   for (const YamlNode& node : yaml.documents) decoder.Decode(node);
+  return result;
+}
+
+DecodedServerObject DecodeServerObject(Kind kind, const YamlNode& object, std::string_view origin) {
+  DecodedServerObject result;
+  result.key.kind = kind;
+  Decoding decoding;
+  decoding.file = origin;
+  decoding.object = ToString(kind);
+  decoding.secret = kind == Kind::kSecret;
+  decoding.lenient = true;
+  const Place place(decoding, object);
+  Fields top(place);
+  ObjectMeta meta;
+  if (std::optional<Place> metadata = top.Require("metadata", "write metadata with a name")) {
+    ReadObjectMeta(*metadata, kind, &meta);
+  }
+  if (!meta.name.empty()) {
+    result.key = {kind, meta.namespace_, meta.name};
+    decoding.object = result.key.ToString();
+    for (Problem& problem : decoding.problems) problem.object = decoding.object;
+    RefuseDuplicateKeys(place);
+    Object decoded = DecodeKind(kind, top, std::move(meta));
+    if (!decoding.refused) result.object = std::move(decoded);
+  }
+  result.problems = std::move(decoding.problems);
   return result;
 }
 

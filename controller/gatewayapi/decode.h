@@ -2,6 +2,7 @@
 // with file, line, column, object, field and remedy, and what they default is defaulted. Pure; no I/O.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,5 +40,16 @@ DecodeResult DecodeDocuments(std::string_view text, std::string_view file_name);
 
 // One document of a text, as SplitDocuments cuts it. Lines count from document.first_line.
 DecodeResult DecodeDocument(const DocumentText& document, std::string_view file_name);
+
+struct DecodedServerObject {
+  ObjectKey key;  // without a name if the object doesn't tell it
+  std::optional<Object> object;
+  std::vector<Problem> problems;  // of an object that is refused; at least one then
+};
+
+// One object as an API server gives it in a list or watch of this kind; it need not repeat apiVersion and kind. Fields
+// that this version doesn't know are ignored, since the server's schema may be newer or older; all else is checked.
+// `origin` stands in problems where a file's name would.
+DecodedServerObject DecodeServerObject(Kind kind, const YamlNode& object, std::string_view origin);
 
 }  // namespace portreeve::gatewayapi

@@ -19,6 +19,7 @@ std::shared_ptr<const Service> DecodeService(Fields& top, ObjectMeta meta);
 std::shared_ptr<const EndpointSlice> DecodeEndpointSlice(Fields& top, ObjectMeta meta);
 std::shared_ptr<const Secret> DecodeSecret(Fields& top, ObjectMeta meta);
 std::shared_ptr<const ConfigMap> DecodeConfigMap(Fields& top, ObjectMeta meta);
+std::shared_ptr<const DataPlaneConfig> DecodeDataPlaneConfig(Fields& top, ObjectMeta meta);
 
 // metadata of an object of this kind.
 void ReadObjectMeta(const Place& place, Kind kind, ObjectMeta* out);

@@ -247,6 +247,7 @@ void Fields::Ignore(std::initializer_list<std::string_view> names) {
 }
 
 void Fields::Done() {
+  if (place_.decoding().lenient) return;
   const std::vector<YamlKey>& keys = place_.node().keys;
   for (size_t i = 0; i < keys.size(); ++i) {
     if (asked_[i]) continue;

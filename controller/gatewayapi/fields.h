@@ -25,7 +25,8 @@ struct Decoding {
   std::string file;
   int line_offset = 0;  // added to the lines of the tree
   std::string object;
-  bool secret = false;  // values must not be quoted
+  bool secret = false;   // values must not be quoted
+  bool lenient = false;  // unknown fields are ignored: whoever gives the object knows other versions of its schema
   bool refused = false;
   std::vector<Problem> problems;
 

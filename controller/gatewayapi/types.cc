@@ -22,6 +22,7 @@ constexpr KindEntry kKinds[] = {
     {Kind::kEndpointSlice, "EndpointSlice", kDiscoveryGroup, false},
     {Kind::kSecret, "Secret", "", false},
     {Kind::kConfigMap, "ConfigMap", "", false},
+    {Kind::kDataPlaneConfig, "DataPlaneConfig", kPortreeveGroup, false},
 };
 
 const KindEntry& Entry(Kind kind) {
@@ -93,6 +94,17 @@ std::optional<Kind> KindFromName(std::string_view name) {
 
 std::string_view GroupOf(Kind kind) {
   return Entry(kind).group;
+}
+
+std::string_view VersionOf(Kind kind) {
+  return GroupOf(kind) == kPortreeveGroup ? "v1alpha1" : "v1";
+}
+
+std::string ApiVersionOf(Kind kind) {
+  std::string version(GroupOf(kind));
+  if (!version.empty()) version += '/';
+  version += VersionOf(kind);
+  return version;
 }
 
 bool IsClusterScoped(Kind kind) {

@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "controller/gatewayapi/core.h"
+#include "controller/gatewayapi/data_plane_config.h"
 #include "controller/gatewayapi/gateway.h"
 #include "controller/gatewayapi/http_route.h"
 #include "controller/gatewayapi/meta.h"
@@ -30,18 +31,23 @@ enum class Kind : uint8_t {
   kEndpointSlice,
   kSecret,
   kConfigMap,
+  kDataPlaneConfig,
 };
 
-inline constexpr std::array<Kind, 9> kAllKinds = {
+inline constexpr std::array<Kind, 10> kAllKinds = {
     Kind::kGatewayClass, Kind::kGateway,       Kind::kHTTPRoute, Kind::kReferenceGrant, Kind::kNamespace,
-    Kind::kService,      Kind::kEndpointSlice, Kind::kSecret,    Kind::kConfigMap,
+    Kind::kService,      Kind::kEndpointSlice, Kind::kSecret,    Kind::kConfigMap,      Kind::kDataPlaneConfig,
 };
 
 // "HTTPRoute" and so on, as the API writes it.
 std::string_view ToString(Kind kind);
 std::optional<Kind> KindFromName(std::string_view name);
-// "gateway.networking.k8s.io", "discovery.k8s.io", or "" for core.
+// "gateway.networking.k8s.io", "discovery.k8s.io", "portreeve.dev", or "" for core.
 std::string_view GroupOf(Kind kind);
+// "v1", or "v1alpha1" for our own.
+std::string_view VersionOf(Kind kind);
+// "gateway.networking.k8s.io/v1", "v1": what an object's apiVersion is.
+std::string ApiVersionOf(Kind kind);
 // GatewayClass and Namespace have no namespace.
 bool IsClusterScoped(Kind kind);
 
@@ -49,7 +55,7 @@ template <typename T>
 using Ptr = std::shared_ptr<const T>;
 
 using Object = std::variant<Ptr<GatewayClass>, Ptr<Gateway>, Ptr<HTTPRoute>, Ptr<ReferenceGrant>, Ptr<Namespace>,
-                            Ptr<Service>, Ptr<EndpointSlice>, Ptr<Secret>, Ptr<ConfigMap>>;
+                            Ptr<Service>, Ptr<EndpointSlice>, Ptr<Secret>, Ptr<ConfigMap>, Ptr<DataPlaneConfig>>;
 
 struct ObjectKey {
   Kind kind = Kind::kGatewayClass;

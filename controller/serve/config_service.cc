@@ -10,13 +10,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "common/log.h"
+#include "controller/serve/relay_stream.h"
 #include "controller/serve/stream.h"
+#include "controller/serve/tls_credentials.h"
 #include "portreeve/config/v1/service.grpc.pb.h"
 
 namespace portreeve::serve {
@@ -26,15 +30,42 @@ constexpr std::string_view kUnixPrefix = "unix:";
 // A Hello names every resource that is held: 100,000 of them are about 10 MiB.
 constexpr int kMaxMessageBytes = 64 << 20;
 constexpr std::chrono::milliseconds kStopDeadline(1000);
+// Whoever can connect can do that much before a token is looked at.
+constexpr int kHandshakeDeadlineMs = 10'000;
+constexpr int kMaxStreamsOfConnection = 4;
+
+// Empty if there is none, or more than one.
+SecretBytes BearerToken(const grpc::CallbackServerContext& context) {
+  constexpr std::string_view kScheme = "Bearer ";
+  const auto [first, last] = context.client_metadata().equal_range("authorization");
+  if (first == last || std::next(first) != last) return SecretBytes();
+  const std::string_view value(first->second.data(), first->second.size());
+  if (!value.starts_with(kScheme)) return SecretBytes();
+  return SecretBytes(std::string(value.substr(kScheme.size())));
+}
 
 class Service final : public config::v1::ConfigService::CallbackService {
  public:
   explicit Service(StreamRegistry& registry) : registry_(registry) {}
 
   grpc::ServerBidiReactor<config::v1::DataPlaneMessage, config::v1::Delta>* Stream(
-      grpc::CallbackServerContext* /*context*/) override {
+      grpc::CallbackServerContext* context) override {
     const auto stream = std::make_shared<serve::Stream>(registry_);
-    stream->Start();
+    // The mode of the socket is its proof. The name of a peer is the kernel's, not the peer's.
+    if (registry_.gate() == nullptr || context->peer().starts_with(kUnixPrefix)) {
+      stream->Start();
+    } else {
+      stream->StartWith(BearerToken(*context), context->peer());
+    }
+    return stream.get();
+  }
+
+  grpc::ServerBidiReactor<config::v1::RelayMessage, config::v1::RelayAnswer>* Relay(
+      grpc::CallbackServerContext* context) override {
+    // Who opens a socket, or speaks plain text, proves nothing. gRPC answers UNIMPLEMENTED.
+    if (registry_.gate() == nullptr || context->peer().starts_with(kUnixPrefix)) return nullptr;
+    const auto stream = std::make_shared<RelayStream>(registry_);
+    stream->StartWith(BearerToken(*context), context->peer());
     return stream.get();
   }
 
@@ -66,7 +97,7 @@ void LogOfGrpc(gpr_log_func_args* args) {
   log::Debug(args->message, {{"source", "grpc"}, {"file", args->file}, {"line", args->line}});
 }
 
-void Configure(grpc::ServerBuilder& builder) {
+void Configure(grpc::ServerBuilder& builder, bool tls) {
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(-1);
   // Two controllers on one port would each get some of the data planes.
@@ -75,17 +106,25 @@ void Configure(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  if (!tls) return;
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeDeadlineMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsOfConnection);
 }
 
 }  // namespace
 
 struct ConfigService::Server {
-  Server(SnapshotCache& cache, std::uint64_t epoch, VerdictListener listener)
-      : registry(cache, epoch, std::move(listener)), service(registry) {}
+  Server(SnapshotCache& cache, Options& options)
+      : registry(cache, options.epoch, std::move(options.listener), std::move(options.local_listener)),
+        service(registry) {
+    if (options.tls) registry.Require(options.tls->authenticator, options.tls->proof_deadline);
+  }
 
   StreamRegistry registry;
   Service service;
   std::vector<int> ports;
+  // gRPC asks them for certificates until it has gone.
+  std::vector<std::shared_ptr<grpc::ServerCredentials>> credentials;
   std::unique_ptr<grpc::Server> grpc;
 };
 
@@ -95,18 +134,24 @@ ConfigService::ConfigService(std::unique_ptr<Server> server) : server_(std::move
 
 absl::StatusOr<std::unique_ptr<ConfigService>> ConfigService::Start(Options options, SnapshotCache& cache) {
   gpr_set_log_function(LogOfGrpc);
-  auto server = std::make_unique<Server>(cache, options.epoch, std::move(options.listener));
+  if (options.tls && options.tls->certificate() == nullptr) {
+    return absl::FailedPreconditionError("there is no certificate to serve data planes with yet");
+  }
+  auto server = std::make_unique<Server>(cache, options);
   grpc::ServerBuilder builder;
-  Configure(builder);
+  Configure(builder, options.tls.has_value());
   std::vector<std::string> sockets;
   server->ports.resize(options.addresses.size());
   for (std::size_t i = 0; i < options.addresses.size(); ++i) {
     const std::string& address = options.addresses[i];
-    if (address.starts_with(kUnixPrefix)) {
+    const bool socket = address.starts_with(kUnixPrefix);
+    if (socket) {
       sockets.push_back(address.substr(kUnixPrefix.size()));
       if (absl::Status status = CheckSocketPath(sockets.back()); !status.ok()) return status;
     }
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &server->ports[i]);
+    server->credentials.push_back(options.tls && !socket ? TlsServerCredentials(options.tls->certificate)
+                                                         : grpc::InsecureServerCredentials());
+    builder.AddListeningPort(address, server->credentials.back(), &server->ports[i]);
   }
   builder.RegisterService(&server->service);
   // The socket is never open to others, not even before chmod.
@@ -133,11 +178,23 @@ ConfigService::~ConfigService() {
   server_->grpc->Shutdown(std::chrono::system_clock::now() + kStopDeadline);
   server_->grpc->Wait();
   // gRPC has ended all calls; this is for whoever is still in one's last words.
-  if (!server_->registry.WaitEmpty(kStopDeadline)) log::Error("a stream of a data plane doesn't end");
+  if (!server_->registry.WaitEmpty(kStopDeadline)) log::Error("a stream doesn't end");
+}
+
+void ConfigService::SetEpoch(std::uint64_t epoch) {
+  if (server_->registry.RaiseEpoch(epoch)) server_->registry.WakeAll();
+}
+
+std::uint64_t ConfigService::epoch() const {
+  return server_->registry.epoch();
 }
 
 std::vector<DataPlaneReport> ConfigService::DataPlanes(std::string_view gateway) const {
   return server_->registry.Reports(gateway);
+}
+
+std::vector<DataPlaneReport> ConfigService::AllDataPlanes() const {
+  return server_->registry.AllReports();
 }
 
 const std::vector<int>& ConfigService::ports() const {

@@ -64,25 +64,13 @@ std::shared_ptr<const Snapshot> Advance(const std::shared_ptr<const Snapshot>& l
 
 ResourceDelta Diff(const ResourceMap& from, const ResourceMap& to) {
   ResourceDelta delta;
-  auto old = from.begin();
-  for (const auto& [key, resource] : to) {
-    // Nearly all: not even the keys need comparing.
-    if (old != from.end() && old->second == resource) {
-      ++old;
-      continue;
-    }
-    while (old != from.end() && old->first < key) {
+  ResourceMap::VisitDifferences(from, to, [&](const ResourceMap::value_type* old, const ResourceMap::value_type* now) {
+    if (now == nullptr) {
       delta.removed.push_back(old->first);
-      ++old;
+    } else if (old == nullptr || !Same(old->second, now->second)) {
+      delta.changed.push_back(now->second);
     }
-    if (old != from.end() && old->first == key) {
-      if (!Same(old->second, resource)) delta.changed.push_back(resource);
-      ++old;
-    } else {
-      delta.changed.push_back(resource);
-    }
-  }
-  for (; old != from.end(); ++old) delta.removed.push_back(old->first);
+  });
   return delta;
 }
 

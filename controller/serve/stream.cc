@@ -2,24 +2,24 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <chrono>
 #include <utility>
 
 #include "common/log.h"
+#include "controller/serve/report_message.h"
 
 namespace portreeve::serve {
 namespace {
 
 using config::v1::Verdict;
 
-constexpr std::chrono::seconds kHelloDeadline(10);
 // An install waits for workers and sockets, never for clients.
 constexpr std::chrono::seconds kVerdictDeadline(60);
-
-grpc::Status BrokenProtocol(const char* what) {
-  return {grpc::StatusCode::INVALID_ARGUMENT, what};
-}
+constexpr ServedStream::PeerKind kDataPlane = {"data plane", "start it with --controller-token"};
 
 }  // namespace
+
+Stream::Stream(StreamRegistry& registry) : ServedStream(registry, kDataPlane) {}
 
 Stream::~Stream() = default;
 
@@ -28,45 +28,20 @@ Stream::Outgoing::~Outgoing() {
   while (!message.changed().empty()) message.mutable_changed()->UnsafeArenaReleaseLast();
 }
 
-void Stream::Start() {
-  std::lock_guard lock(mutex_);
-  self_ = shared_from_this();
-  if (!registry_.Add(self_)) {
-    FinishOnce({grpc::StatusCode::UNAVAILABLE, "the controller is stopping"});
-    return;
-  }
-  Expect(kHelloDeadline, "Hello");
-  StartRead(&incoming_);
-}
-
 void Stream::Wake() {
   std::lock_guard lock(mutex_);
   SendIfIdle();
 }
 
-void Stream::Close(const grpc::Status& status) {
-  std::lock_guard lock(mutex_);
-  FinishOnce(status);
-}
-
 void Stream::OnReadDone(bool ok) {
   std::lock_guard lock(mutex_);
   if (!ok) return FinishOnce(grpc::Status::OK);
-  grpc::Status status = BrokenProtocol("a message that is neither Hello nor Verdict");
-  if (incoming_.has_hello()) {
-    status = TakeHello(*incoming_.mutable_hello());
-  } else if (incoming_.has_verdict()) {
-    status = TakeVerdict(incoming_.verdict());
-  }
-  if (!status.ok()) {
-    log::Warning("stream of a data plane ends",
-                 {{"gateway", gateway_}, {"instance", instance_}, {"reason", status.error_message()}});
-    return FinishOnce(status);
-  }
+  const grpc::Status status = TakeMessage();
+  if (!status.ok()) return Refuse(status);
   if (finished_) return;
   // Hello may be large, and is needed no more.
   incoming_ = config::v1::DataPlaneMessage();
-  StartRead(&incoming_);
+  ReadNext();
   SendIfIdle();
 }
 
@@ -83,26 +58,44 @@ void Stream::OnCancel() {
 }
 
 void Stream::OnDone() {
-  std::shared_ptr<Stream> self;
-  {
-    std::lock_guard lock(mutex_);
-    self = std::move(self_);
-    alarm_.reset();
-    if (greeted_) log::Info("data plane disconnected", {{"gateway", gateway_}, {"instance", instance_}});
-  }
-  registry_.Remove(std::move(self));
+  Leave();
+}
+
+// It would get the configuration of all Gateways, since its own is "".
+grpc::Status Stream::Admit(const Identity& identity) const {
+  if (!identity.controller) return grpc::Status::OK;
+  return {grpc::StatusCode::PERMISSION_DENIED,
+          absl::StrCat("the token of pod '", identity.pod,
+                       "' is of the controller, and configuration is for data planes; they run as the ServiceAccount "
+                       "that was made for their Gateway")};
+}
+
+grpc::Status Stream::TakeMessage() {
+  if (incoming_.has_hello()) return TakeHello(*incoming_.mutable_hello());
+  if (incoming_.has_verdict()) return TakeVerdict(incoming_.verdict());
+  if (incoming_.has_proof()) return TakeProof(*incoming_.mutable_proof());
+  return BrokenProtocol("a message that is neither Hello, Verdict nor Proof");
 }
 
 grpc::Status Stream::TakeHello(config::v1::Hello& hello) {
   if (greeted_) return BrokenProtocol("a second Hello");
+  if (hello.gateway().size() > kMaxNameBytes || hello.instance().size() > kMaxNameBytes) {
+    return BrokenProtocol("a name in Hello is too long");
+  }
   gateway_ = hello.gateway();
   instance_ = hello.instance();
+  if (identity_ && identity_->gateway != gateway_) {
+    const std::string asked = gateway_.empty() ? "all Gateways" : absl::StrCat("Gateway '", gateway_, "'");
+    return {grpc::StatusCode::PERMISSION_DENIED,
+            absl::StrCat("the token of pod '", identity_->pod, "' is of Gateway '", identity_->gateway,
+                         "', and the data plane asks for ", asked, "; start it with --gateway ", identity_->gateway)};
+  }
   if (hello.epoch() > registry_.epoch()) {
     return {grpc::StatusCode::FAILED_PRECONDITION, absl::StrCat("the epoch of this controller is ", registry_.epoch(),
                                                                 ", and the data plane has seen ", hello.epoch())};
   }
   greeted_ = true;
-  alarm_.reset();
+  answer_.alarm.reset();
   held_snapshot_ = hello.snapshot();
   held_.reserve(static_cast<std::size_t>(hello.held_size()));
   for (auto& held : *hello.mutable_held()) {
@@ -128,7 +121,7 @@ grpc::Status Stream::TakeVerdict(const Verdict& verdict) {
 }
 
 grpc::Status Stream::TakeResult(const Verdict& verdict) {
-  alarm_.reset();
+  answer_.alarm.reset();
   switch (verdict.result()) {
     case Verdict::INSTALLED:
       base_ = outgoing_->target;
@@ -160,8 +153,11 @@ void Stream::CompleteOutgoing() {
 void Stream::SendIfIdle() {
   if (!greeted_ || finished_ || outgoing_ != nullptr) return;
   const std::shared_ptr<const Snapshot> latest = registry_.cache().Latest(gateway_);
-  if (latest == nullptr || latest == base_) return;
-  if (base_ != nullptr && base_->version == latest->version) {
+  if (latest == nullptr) return;
+  // A new epoch is told even if nothing else is new.
+  const bool epoch_known = epoch_ == registry_.epoch();
+  if (epoch_known && latest == base_) return;
+  if (epoch_known && base_ != nullptr && base_->version == latest->version) {
     base_ = latest;
     return;
   }
@@ -173,7 +169,7 @@ void Stream::SendIfIdle() {
                                  {"target", outgoing_->message.target()},
                                  {"changed", outgoing_->delta.changed.size()},
                                  {"removed", outgoing_->delta.removed.size()}});
-  Expect(kVerdictDeadline, "a verdict");
+  Expect(&Stream::answer_, kVerdictDeadline, "a verdict");
   StartWrite(&outgoing_->message);
 }
 
@@ -195,8 +191,9 @@ std::unique_ptr<Stream::Outgoing> Stream::Next(const std::shared_ptr<const Snaps
   held_snapshot_.clear();
   send_full_ = false;
 
+  epoch_ = registry_.epoch();
   next->message.set_nonce(++nonce_);
-  next->message.set_epoch(registry_.epoch());
+  next->message.set_epoch(epoch_);
   next->message.set_target(latest->version);
   auto* changed = next->message.mutable_changed();
   changed->Reserve(static_cast<int>(next->delta.changed.size()));
@@ -208,37 +205,13 @@ std::unique_ptr<Stream::Outgoing> Stream::Next(const std::shared_ptr<const Snaps
   return next;
 }
 
-void Stream::FinishOnce(const grpc::Status& status) {
-  if (std::exchange(finished_, true)) return;
-  alarm_.reset();
-  Finish(status);
-}
-
-void Stream::Expect(std::chrono::seconds deadline, const char* what) {
-  const std::uint64_t wait = ++wait_;
-  alarm_ = std::make_unique<grpc::Alarm>();
-  alarm_->Set(std::chrono::system_clock::now() + deadline, [weak = weak_from_this(), wait, what](bool ok) {
-    if (!ok) return;
-    if (const std::shared_ptr<Stream> stream = weak.lock()) stream->OnDeadline(wait, what);
-  });
-}
-
-void Stream::OnDeadline(std::uint64_t wait, const char* what) {
-  std::lock_guard lock(mutex_);
-  if (wait != wait_ || alarm_ == nullptr) return;
-  log::Warning("data plane is silent; ending its stream",
-               {{"gateway", gateway_}, {"instance", instance_}, {"awaited", what}});
-  FinishOnce({grpc::StatusCode::DEADLINE_EXCEEDED, absl::StrCat(what, " didn't come in time")});
-}
-
 void Stream::Report(const Verdict& verdict) {
   DataPlaneReport report;
   report.gateway = gateway_;
   report.instance = instance_;
+  if (identity_) report.pod = identity_->pod;
   report.snapshot = base_->version;
-  for (const auto& refusal : verdict.refused()) {
-    report.refused.push_back({refusal.key(), refusal.version(), refusal.origin(), refusal.field(), refusal.message()});
-  }
+  report.refused = ReadRefusals(verdict.refused());
   report.listening.assign(verdict.listening().begin(), verdict.listening().end());
   registry_.Report(this, std::move(report));
 }

@@ -2,16 +2,13 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
-#include <grpcpp/alarm.h>
 #include <grpcpp/support/server_callback.h>
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
-#include "controller/serve/stream_registry.h"
+#include "controller/serve/served_stream.h"
 #include "portreeve/config/v1/service.pb.h"
 
 namespace portreeve::serve {
@@ -19,16 +16,13 @@ namespace portreeve::serve {
 // Hello, then one delta after the other, each only after the verdict on the last. All that happens in between is
 // merged, since a delta is made from the latest snapshot when it is sent. Nothing is done while nothing changes.
 class Stream final : public grpc::ServerBidiReactor<config::v1::DataPlaneMessage, config::v1::Delta>,
-                     public std::enable_shared_from_this<Stream> {
+                     public ServedStream {
  public:
-  explicit Stream(StreamRegistry& registry) : registry_(registry) {}
+  explicit Stream(StreamRegistry& registry);
   ~Stream() override;
 
-  // Keeps itself alive until gRPC is done with it.
-  void Start();
   // Sends what is new, if nothing is under way.
-  void Wake();
-  void Close(const grpc::Status& status);
+  void Wake() override;
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -49,28 +43,21 @@ class Stream final : public grpc::ServerBidiReactor<config::v1::DataPlaneMessage
     ~Outgoing();
   };
 
+  void ReadNext() override { StartRead(&incoming_); }
+  void FinishCall(const grpc::Status& status) override { Finish(status); }
+  grpc::Status Admit(const Identity& identity) const override;
+
   // All of these with mutex_ held.
+  grpc::Status TakeMessage();
   grpc::Status TakeHello(config::v1::Hello& hello);
   grpc::Status TakeVerdict(const config::v1::Verdict& verdict);
   grpc::Status TakeResult(const config::v1::Verdict& verdict);
   void SendIfIdle();
   std::unique_ptr<Outgoing> Next(const std::shared_ptr<const Snapshot>& latest);
   void CompleteOutgoing();
-  void FinishOnce(const grpc::Status& status);
-  void Expect(std::chrono::seconds deadline, const char* what);
-  void OnDeadline(std::uint64_t wait, const char* what);
   void Report(const config::v1::Verdict& verdict);
 
-  StreamRegistry& registry_;
-  std::shared_ptr<Stream> self_;
-
-  std::mutex mutex_;
   config::v1::DataPlaneMessage incoming_;
-  bool finished_ = false;
-
-  bool greeted_ = false;
-  std::string gateway_;
-  std::string instance_;
   // From Hello, until the first delta is made from it.
   std::string held_snapshot_;
   absl::flat_hash_map<std::string, std::string> held_;
@@ -79,11 +66,9 @@ class Stream final : public grpc::ServerBidiReactor<config::v1::DataPlaneMessage
   std::shared_ptr<const Snapshot> base_;
   bool send_full_ = false;
   std::uint64_t nonce_ = 0;
+  // Of the last delta.
+  std::uint64_t epoch_ = 0;
   std::unique_ptr<Outgoing> outgoing_;
-
-  // Runs only while something is awaited.
-  std::unique_ptr<grpc::Alarm> alarm_;
-  std::uint64_t wait_ = 0;
 };
 
 }  // namespace portreeve::serve

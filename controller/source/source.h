@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,16 @@ class Source {
 
   // Everything that there was at the start has been read: what follows from less must not be published.
   virtual bool complete() const = 0;
+  // The same without what SetWanted names: enough to find out what that is.
+  virtual bool listed() const { return complete(); }
+  // Nothing that is wanted is on its way.
+  virtual bool settled() const { return true; }
+  // The Secrets and ConfigMaps that a translation has found references to. A source need not keep others.
+  virtual void SetWanted(const std::set<gatewayapi::ObjectKey>& /*wanted*/) {}
+
+  // Why the Gateway API's CRDs there aren't of a version that this release knows; empty if they are, or if there are
+  // none because the source needs none.
+  virtual std::string VersionProblem() const { return {}; }
 
   // All problems as things stand.
   virtual std::vector<gatewayapi::Problem> AllProblems() const = 0;

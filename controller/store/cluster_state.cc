@@ -6,19 +6,25 @@ namespace portreeve::store {
 
 using gatewayapi::EndpointSlice;
 
-ClusterState::ClusterState() : slices_(std::make_shared<std::vector<Versioned<EndpointSlice>>>()) {
+std::tuple<std::string_view, std::string_view, std::string_view> ServiceOfVersioned::operator()(
+    const Versioned<EndpointSlice>& slice) const {
+  return {slice->metadata.namespace_, ServiceOf(*slice), slice->metadata.name};
+}
+
+ClusterState::ClusterState() : slices_(std::make_shared<SliceSet>()) {
   std::apply(
       [](auto&... map) { ((map = std::make_shared<typename std::decay_t<decltype(map)>::element_type>()), ...); },
       maps_);
 }
 
-std::span<const Versioned<EndpointSlice>> ClusterState::SlicesOf(std::string_view namespace_,
-                                                                 std::string_view service) const {
-  auto found =
-      std::ranges::equal_range(*slices_, std::pair(namespace_, service), {}, [](const Versioned<EndpointSlice>& slice) {
-        return std::pair<std::string_view, std::string_view>(slice->metadata.namespace_, ServiceOf(*slice));
-      });
-  return {found.begin(), found.end()};
+std::vector<Versioned<EndpointSlice>> ClusterState::SlicesOf(std::string_view namespace_,
+                                                             std::string_view service) const {
+  std::vector<Versioned<EndpointSlice>> slices;
+  for (auto slice = slices_->lower_bound({namespace_, service, ""}); slice != slices_->end(); ++slice) {
+    if ((*slice)->metadata.namespace_ != namespace_ || ServiceOf(**slice) != service) break;
+    slices.push_back(*slice);
+  }
+  return slices;
 }
 
 std::shared_ptr<const ClusterState> ClusterState::Of(std::span<const gatewayapi::Object> objects) {

@@ -1,8 +1,6 @@
 // ClusterState: what Translate reads. An immutable view of every object by kind, cheap to copy (one pointer per kind).
 #pragma once
 
-#include <algorithm>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "controller/gatewayapi/types.h"
+#include "controller/store/chunked_set.h"
 
 namespace portreeve::store {
 
@@ -29,56 +28,28 @@ struct Versioned {
   const T* operator->() const { return object.get(); }
 };
 
-// A map from (namespace, name) to Versioned<T>, kept as a sorted vector: iteration goes by namespace, then name, and
-// the copy that a snapshot costs is one pointer per object.
+struct NameOfVersioned {
+  template <typename T>
+  std::pair<std::string_view, std::string_view> operator()(const Versioned<T>& entry) const {
+    return {entry->metadata.namespace_, entry->metadata.name};
+  }
+};
+
+// Versioned<T> by namespace, then name.
 //   for (const Versioned<HTTPRoute>& route : state.All<HTTPRoute>()) … route->spec …
 template <typename T>
-class ObjectMap {
- public:
-  using const_iterator = typename std::vector<Versioned<T>>::const_iterator;
+using ObjectMap = ChunkedSet<Versioned<T>, NameOfVersioned>;
 
-  const_iterator begin() const { return entries_.begin(); }
-  const_iterator end() const { return entries_.end(); }
-  size_t size() const { return entries_.size(); }
-  bool empty() const { return entries_.empty(); }
-
-  const Versioned<T>* Find(std::string_view namespace_, std::string_view name) const {
-    auto it = LowerBound(namespace_, name);
-    return it != entries_.end() && Names(*it, namespace_, name) ? &*it : nullptr;
-  }
-
-  void Put(Versioned<T> entry) {
-    const gatewayapi::ObjectMeta& meta = entry->metadata;
-    auto it = LowerBound(meta.namespace_, meta.name);
-    if (it != entries_.end() && Names(*it, meta.namespace_, meta.name)) {
-      entries_[static_cast<size_t>(it - entries_.begin())] = std::move(entry);
-    } else {
-      entries_.insert(it, std::move(entry));
-    }
-  }
-
-  bool Erase(std::string_view namespace_, std::string_view name) {
-    auto it = LowerBound(namespace_, name);
-    if (it == entries_.end() || !Names(*it, namespace_, name)) return false;
-    entries_.erase(it);
-    return true;
-  }
-
- private:
-  static bool Names(const Versioned<T>& entry, std::string_view namespace_, std::string_view name) {
-    return entry->metadata.name == name && entry->metadata.namespace_ == namespace_;
-  }
-  const_iterator LowerBound(std::string_view namespace_, std::string_view name) const {
-    return std::ranges::lower_bound(entries_, std::pair(namespace_, name), {}, [](const Versioned<T>& entry) {
-      return std::pair<std::string_view, std::string_view>(entry->metadata.namespace_, entry->metadata.name);
-    });
-  }
-
-  std::vector<Versioned<T>> entries_;
+// By namespace, Service and name.
+struct ServiceOfVersioned {
+  std::tuple<std::string_view, std::string_view, std::string_view> operator()(
+      const Versioned<gatewayapi::EndpointSlice>& slice) const;
 };
 
 class ClusterState {
  public:
+  using SliceSet = ChunkedSet<Versioned<gatewayapi::EndpointSlice>, ServiceOfVersioned>;
+
   ClusterState();
 
   // All objects of a kind, sorted by namespace, then name.
@@ -90,12 +61,14 @@ class ClusterState {
   // nullptr if there is none. A cluster-scoped object has namespace "".
   template <typename T>
   const Versioned<T>* Find(std::string_view namespace_, std::string_view name) const {
-    return All<T>().Find(namespace_, name);
+    const ObjectMap<T>& all = All<T>();
+    const auto found = all.find({namespace_, name});
+    return found == all.end() ? nullptr : &*found;
   }
 
   // The slices that carry the label kubernetes.io/service-name = service, sorted by name; empty if there are none.
-  std::span<const Versioned<gatewayapi::EndpointSlice>> SlicesOf(std::string_view namespace_,
-                                                                 std::string_view service) const;
+  std::vector<Versioned<gatewayapi::EndpointSlice>> SlicesOf(std::string_view namespace_,
+                                                             std::string_view service) const;
 
   // The greatest version given so far: the same number of the same store means the same state.
   uint64_t version() const { return version_; }
@@ -111,10 +84,10 @@ class ClusterState {
 
   std::tuple<MapPtr<gatewayapi::GatewayClass>, MapPtr<gatewayapi::Gateway>, MapPtr<gatewayapi::HTTPRoute>,
              MapPtr<gatewayapi::ReferenceGrant>, MapPtr<gatewayapi::Namespace>, MapPtr<gatewayapi::Service>,
-             MapPtr<gatewayapi::EndpointSlice>, MapPtr<gatewayapi::Secret>, MapPtr<gatewayapi::ConfigMap>>
+             MapPtr<gatewayapi::EndpointSlice>, MapPtr<gatewayapi::Secret>, MapPtr<gatewayapi::ConfigMap>,
+             MapPtr<gatewayapi::DataPlaneConfig>>
       maps_;
-  // By (namespace, service, slice name).
-  std::shared_ptr<const std::vector<Versioned<gatewayapi::EndpointSlice>>> slices_;
+  std::shared_ptr<const SliceSet> slices_;
   uint64_t version_ = 0;
 };
 

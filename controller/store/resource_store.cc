@@ -53,9 +53,8 @@ bool SameForTranslation(const gatewayapi::ConfigMap& a, const gatewayapi::Config
   return a.data == b.data && a.binary_data == b.binary_data;
 }
 
-auto SliceOrder(const EndpointSlice& slice) {
-  return std::tuple<std::string_view, std::string_view, std::string_view>(slice.metadata.namespace_, ServiceOf(slice),
-                                                                          slice.metadata.name);
+bool SameForTranslation(const gatewayapi::DataPlaneConfig& a, const gatewayapi::DataPlaneConfig& b) {
+  return a.spec == b.spec;
 }
 
 }  // namespace
@@ -94,6 +93,8 @@ bool ResourceStore::Delete(const gatewayapi::ObjectKey& key) {
       return DeleteObject<gatewayapi::Secret>(key);
     case Kind::kConfigMap:
       return DeleteObject<gatewayapi::ConfigMap>(key);
+    case Kind::kDataPlaneConfig:
+      return DeleteObject<gatewayapi::DataPlaneConfig>(key);
   }
   return false;
 }
@@ -126,13 +127,13 @@ ObjectMap<T>& ResourceStore::Writable() {
   return const_cast<ObjectMap<T>&>(*map);  // made non-const, and no snapshot has it
 }
 
-std::vector<Versioned<EndpointSlice>>& ResourceStore::WritableSlices() {
+ClusterState::SliceSet& ResourceStore::WritableSlices() {
   auto& slices = WritableState().slices_;
   if (slices_shared_) {
-    slices = std::make_shared<std::vector<Versioned<EndpointSlice>>>(*slices);
+    slices = std::make_shared<ClusterState::SliceSet>(*slices);
     slices_shared_ = false;
   }
-  return const_cast<std::vector<Versioned<EndpointSlice>>&>(*slices);
+  return const_cast<ClusterState::SliceSet&>(*slices);
 }
 
 template <typename T>
@@ -141,15 +142,12 @@ bool ResourceStore::PutObject(const std::shared_ptr<const T>& object) {
   const Versioned<T>* found = state_->template Find<T>(meta.namespace_, meta.name);
   if (found != nullptr && (found->object == object || *found->object == *object)) return false;
   const bool matters = found == nullptr || !SameForTranslation(*found->object, *object);
-  const std::shared_ptr<const T> before = found == nullptr ? nullptr : found->object;
-  const Versioned<T> entry{object, matters ? ++last_version_ : found->version};
+  const Versioned<T> before = found == nullptr ? Versioned<T>() : *found;
+  const Versioned<T> entry{object, matters ? ++last_version_ : before.version};
   Writable<T>().Put(entry);
   if constexpr (std::is_same_v<T, EndpointSlice>) {
-    if (before != nullptr) EraseSlice(*before);
-    auto& slices = WritableSlices();
-    slices.insert(std::ranges::lower_bound(slices, SliceOrder(*object), {},
-                                           [](const Versioned<EndpointSlice>& slice) { return SliceOrder(*slice); }),
-                  entry);
+    if (before.object != nullptr) EraseSlice(before);
+    WritableSlices().Put(entry);
   }
   if (matters) state_->version_ = last_version_;
   return matters;
@@ -159,18 +157,15 @@ template <typename T>
 bool ResourceStore::DeleteObject(const gatewayapi::ObjectKey& key) {
   const Versioned<T>* found = state_->template Find<T>(key.namespace_, key.name);
   if (found == nullptr) return false;
-  const std::shared_ptr<const T> before = found->object;
-  Writable<T>().Erase(key.namespace_, key.name);
-  if constexpr (std::is_same_v<T, EndpointSlice>) EraseSlice(*before);
+  const Versioned<T> before = *found;
+  Writable<T>().erase({key.namespace_, key.name});
+  if constexpr (std::is_same_v<T, EndpointSlice>) EraseSlice(before);
   state_->version_ = ++last_version_;
   return true;
 }
 
-void ResourceStore::EraseSlice(const EndpointSlice& slice) {
-  auto& slices = WritableSlices();
-  auto it = std::ranges::lower_bound(slices, SliceOrder(slice), {},
-                                     [](const Versioned<EndpointSlice>& entry) { return SliceOrder(*entry); });
-  if (it != slices.end() && SliceOrder(**it) == SliceOrder(slice)) slices.erase(it);
+void ResourceStore::EraseSlice(const Versioned<EndpointSlice>& slice) {
+  WritableSlices().erase(ServiceOfVersioned()(slice));
 }
 
 }  // namespace portreeve::store

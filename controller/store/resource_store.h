@@ -23,15 +23,15 @@ class ResourceStore {
   bool Put(const gatewayapi::Object& object);
   bool Delete(const gatewayapi::ObjectKey& key);
 
-  // Never changes afterwards. The first write to a kind after it copies that kind's map, one pointer per object.
+  // Never changes afterwards. It shares with the store, and with later ones, what no write has touched.
   std::shared_ptr<const ClusterState> Snapshot();
 
  private:
   template <typename T>
   ObjectMap<T>& Writable();
-  std::vector<Versioned<gatewayapi::EndpointSlice>>& WritableSlices();
+  ClusterState::SliceSet& WritableSlices();
+  void EraseSlice(const Versioned<gatewayapi::EndpointSlice>& slice);
   ClusterState& WritableState();
-  void EraseSlice(const gatewayapi::EndpointSlice& slice);
   template <typename T>
   bool PutObject(const std::shared_ptr<const T>& object);
   template <typename T>

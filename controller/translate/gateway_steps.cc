@@ -11,6 +11,7 @@
 namespace portreeve::translate {
 namespace {
 
+using gatewayapi::DataPlaneConfig;
 using gatewayapi::Gateway;
 using gatewayapi::GatewayClass;
 using gatewayapi::NamespacedName;
@@ -29,6 +30,7 @@ bool SomethingChanged(const ClusterState& state, const Memo& memo) {
   if (&state.All<Gateway>() != &memo.last.All<Gateway>()) return true;
   if (&state.All<GatewayClass>() != &memo.last.All<GatewayClass>()) return true;
   if (&state.All<ReferenceGrant>() != &memo.last.All<ReferenceGrant>()) return true;
+  if (&state.All<DataPlaneConfig>() != &memo.last.All<DataPlaneConfig>()) return true;
   return std::ranges::any_of(ChangesOf<Secret>(memo.last, state),
                              [&](const Change<Secret>& change) { return memo.secrets.contains(change.name()); });
 }
@@ -38,7 +40,8 @@ std::vector<Candidate> FindOurs(const ClusterState& state, bool addresses) {
   for (const Versioned<Gateway>& gateway : state.All<Gateway>()) {
     const auto* gateway_class = state.Find<GatewayClass>("", gateway->spec.gateway_class_name);
     if (gateway_class == nullptr || !IsOurs(**gateway_class)) continue;
-    ours.push_back({&gateway, ObjectionToGateway(*gateway, ObjectionToClass(**gateway_class), addresses)});
+    ours.push_back(
+        {&gateway, ObjectionToGateway(state, *gateway, ObjectionToClass(state, **gateway_class), addresses)});
   }
   return ours;
 }
@@ -89,14 +92,20 @@ void UpdateOutput(const JudgedGateway& gateway, GatewayOutput* output) {
 }  // namespace
 
 void UpdateClasses(const ClusterState& state, Memo& memo) {
+  const bool configs_same = &state.All<DataPlaneConfig>() == &memo.last.All<DataPlaneConfig>();
+  const bool version_same = memo.version_problem == memo.last_version_problem;
   std::map<std::string, ClassEntry> classes;
   for (const Versioned<GatewayClass>& gateway_class : state.All<GatewayClass>()) {
     if (!IsOurs(*gateway_class)) continue;
     const std::string& name = gateway_class->metadata.name;
     auto before = memo.classes.find(name);
-    const bool same = before != memo.classes.end() && before->second.gateway_class == gateway_class.object;
-    classes[name] = same ? before->second : ClassEntry{gateway_class.object, StatusOfClass(*gateway_class)};
+    const bool same = configs_same && version_same && before != memo.classes.end() &&
+                      before->second.gateway_class == gateway_class.object;
+    classes[name] = same ? before->second
+                         : ClassEntry{gateway_class.object, StatusOfClass(state, *gateway_class, memo.options.addresses,
+                                                                          memo.version_problem)};
   }
+  memo.last_version_problem = memo.version_problem;
   memo.classes = std::move(classes);
 }
 

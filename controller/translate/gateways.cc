@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/translate/gateway_classes.h"
 #include "controller/translate/statuses.h"
 #include "controller/translate/text.h"
 
@@ -96,16 +97,17 @@ std::optional<Objection> ObjectionToAddresses(const Gateway& gateway, bool addre
 
 }  // namespace
 
-std::optional<Objection> ObjectionToGateway(const Gateway& gateway, const std::optional<std::string>& class_objection,
-                                            bool addresses) {
+std::optional<Objection> ObjectionToGateway(const store::ClusterState& state, const Gateway& gateway,
+                                            const std::optional<std::string>& class_objection, bool addresses) {
   if (class_objection.has_value()) {
     return Objection{"Invalid", Concat("spec.gatewayClassName: GatewayClass ", gateway.spec.gateway_class_name,
                                        " isn't accepted: ", *class_objection)};
   }
   if (gateway.spec.infrastructure.has_value() && gateway.spec.infrastructure->parameters_ref.has_value()) {
     const gatewayapi::LocalObjectReference& ref = *gateway.spec.infrastructure->parameters_ref;
-    return Objection{"InvalidParameters", Concat("spec.infrastructure.parametersRef: ", ref.group, "/", ref.kind,
-                                                 " isn't known: this release has no parameters, so remove it")};
+    const std::optional<std::string> objection = ObjectionToParameters(
+        state, "spec.infrastructure.parametersRef", ref.group, ref.kind, {gateway.metadata.namespace_, ref.name});
+    if (objection.has_value()) return Objection{"InvalidParameters", *objection};
   }
   return ObjectionToAddresses(gateway, addresses);
 }

@@ -20,7 +20,7 @@ struct JudgedGateway {
 
 // Why nothing of the Gateway is served, whatever its listeners are. `class_objection`: of its GatewayClass.
 // `addresses`: IP addresses may be asked for.
-std::optional<Objection> ObjectionToGateway(const gatewayapi::Gateway& gateway,
+std::optional<Objection> ObjectionToGateway(const store::ClusterState& state, const gatewayapi::Gateway& gateway,
                                             const std::optional<std::string>& class_objection, bool addresses);
 
 struct GatewayContext {

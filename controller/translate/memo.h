@@ -43,11 +43,10 @@ struct ClassEntry {
   std::shared_ptr<const gatewayapi::GatewayClass::Status> status;
 };
 
-// Which routes name a thing.
-using RouteIndex = std::map<gatewayapi::NamespacedName, std::set<gatewayapi::NamespacedName>>;
-
 struct Memo {
   TranslatorOptions options;
+  std::string version_problem;
+  std::string last_version_problem;  // that the classes' statuses were made with
   store::ClusterState last;
   Translator::Work work;
 
@@ -58,6 +57,7 @@ struct Memo {
   std::map<gatewayapi::NamespacedName, GatewayOutput> outputs;  // by Gateway
   std::map<gatewayapi::NamespacedName, RouteEntry> routes;
   std::map<BackendName, BackendEntry> backends;
+  StatusSet statuses;
   RouteIndex routes_by_gateway;
   RouteIndex routes_by_service;
 

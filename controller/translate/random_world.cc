@@ -109,6 +109,7 @@ Object RandomWorld::Make(const ObjectKey& key) {
       return MakeSlice(key);
     case Kind::kSecret:
     case Kind::kConfigMap:
+    case Kind::kDataPlaneConfig:
       return MakeSecret(key);
   }
   return {};

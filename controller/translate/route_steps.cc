@@ -64,7 +64,7 @@ std::vector<RouteParentStatus> OwnParents(const HTTPRoute& route, const std::vec
   for (const gatewayapi::ParentReference& ref : route.spec.parent_refs) {
     if (std::ranges::find(own, ref, &RouteParentStatus::parent_ref) != own.end()) continue;
     auto it = std::ranges::find_if(merged, [&](const RouteParentStatus& entry) {
-      return entry.controller_name == kControllerName && entry.parent_ref == ref;
+      return entry.controller_name == ControllerName() && entry.parent_ref == ref;
     });
     if (it == merged.end()) continue;
     own.push_back(*it);
@@ -79,7 +79,8 @@ std::vector<RouteParentStatus> OwnParents(const HTTPRoute& route, const std::vec
 std::shared_ptr<const gatewayapi::HTTPRoute::Status> StatusOfRoute(const HTTPRoute& route,
                                                                    const std::vector<RouteParentStatus>& own) {
   const auto& stored = route.status.parents;
-  const bool had_ours = std::ranges::find(stored, kControllerName, &RouteParentStatus::controller_name) != stored.end();
+  const bool had_ours =
+      std::ranges::find(stored, ControllerName(), &RouteParentStatus::controller_name) != stored.end();
   if (own.empty() && !had_ours) return nullptr;
   auto status = std::make_shared<gatewayapi::HTTPRoute::Status>();
   status->parents = MergeParents(stored, own);
@@ -143,6 +144,18 @@ void Contribute(const TranslatedRoute& after, Memo& memo) {
   }
 }
 
+void TellRoute(const NamespacedName& name, const RouteEntry& entry, Memo& memo) {
+  ObjectStatus status;
+  status.key = {gatewayapi::Kind::kHTTPRoute, name.namespace_, name.name};
+  if (entry.status == nullptr) {
+    memo.statuses.erase(status.key);
+    return;
+  }
+  status.generation = entry.route->metadata.generation;
+  status.route = entry.status;
+  PutStatus(std::move(status), memo);
+}
+
 void UpdateRoute(const ClusterState& state, const NamespacedName& name, Memo& memo) {
   const Versioned<HTTPRoute>* route = state.Find<HTTPRoute>(name.namespace_, name.name);
   RouteEntry& entry = memo.routes[name];
@@ -161,11 +174,13 @@ void UpdateRoute(const ClusterState& state, const NamespacedName& name, Memo& me
   Withdraw(entry.translated, translated, memo);
   Contribute(translated, memo);
   if (route == nullptr) {
+    memo.statuses.erase({gatewayapi::Kind::kHTTPRoute, name.namespace_, name.name});
     memo.routes.erase(name);
     return;
   }
   entry.route = route->object;
   KeepSame(StatusOfRoute(**route, translated.parents), &entry.status);
+  TellRoute(name, entry, memo);
   translated.parents.clear();
   entry.translated = std::move(translated);
 }
@@ -212,6 +227,7 @@ void FindDirty(const ClusterState& state, Memo& memo) {
       if (status != nullptr) own = OwnParents(**change.after, status->parents);
       entry->second.route = change.after->object;
       KeepSame(StatusOfRoute(**change.after, own), &entry->second.status);
+      TellRoute(name, entry->second, memo);
     } else {
       memo.dirty_routes.insert(name);
     }

@@ -138,7 +138,7 @@ TranslatedRoute TranslateRoute(const store::ClusterState& state, const Gateways&
 
     const Attached attached = Attach(state, gateway->second, route, ref);
     translated.parents.push_back({.parent_ref = ref,
-                                  .controller_name = std::string(kControllerName),
+                                  .controller_name = std::string(ControllerName()),
                                   .conditions = ConditionsOf(*summary, attached, route.metadata.generation)});
     if (summary->refused.has_value()) continue;
     for (const AttachedListener& one : attached.listeners) {

@@ -40,7 +40,7 @@ std::vector<RouteParentStatus> MergeParents(const std::vector<RouteParentStatus>
   std::vector<RouteParentStatus> merged;
   std::vector<bool> placed(own.size(), false);
   for (const RouteParentStatus& entry : stored) {
-    if (entry.controller_name != kControllerName) {
+    if (entry.controller_name != ControllerName()) {
       merged.push_back(entry);
       continue;
     }

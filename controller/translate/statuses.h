@@ -12,13 +12,17 @@
 
 namespace portreeve::translate {
 
+// On a route's parent, only while a data plane refuses a part of the route; a translation never says it.
+inline constexpr std::string_view kRouteProgrammed = "portreeve.dev/Programmed";
+
 // The types that we write, per list: a stored one that we no longer have a word on goes.
 inline constexpr std::array<std::string_view, 2> kOwnOfGatewayClass = {"Accepted", "SupportedVersion"};
 inline constexpr std::array<std::string_view, 5> kOwnOfGateway = {
     "Accepted", "AddressesAssigned", "InsecureFrontendValidationMode", "Programmed", "ResolvedRefs"};
 inline constexpr std::array<std::string_view, 5> kOwnOfListener = {"Accepted", "Conflicted", "OverlappingTLSConfig",
                                                                    "Programmed", "ResolvedRefs"};
-inline constexpr std::array<std::string_view, 3> kOwnOfRoute = {"Accepted", "PartiallyInvalid", "ResolvedRefs"};
+inline constexpr std::array<std::string_view, 4> kOwnOfRoute = {"Accepted", "PartiallyInvalid", "ResolvedRefs",
+                                                                kRouteProgrammed};
 
 std::vector<gatewayapi::Condition> MergeConditions(const std::vector<gatewayapi::Condition>& stored,
                                                    std::span<const std::string_view> own_types,

@@ -26,7 +26,7 @@ void UpdateRoutes(const store::ClusterState& state, Memo& memo);
 // 5. Backends and endpoints of the Services that routes send to.
 void UpdateBackends(const store::ClusterState& state, Memo& memo);
 
-// 6. Everything, copied out.
+// 6. Statuses of classes and Gateways, and everything copied out.
 Translation Assemble(Memo& memo);
 
 // Takes what was made, or stays the pointer that it is if that is equal.
@@ -34,6 +34,9 @@ template <typename T>
 void KeepSame(std::shared_ptr<const T> made, std::shared_ptr<const T>* kept) {
   if (made == nullptr || *kept == nullptr || !(*made == **kept)) *kept = std::move(made);
 }
+
+// Puts a status, or leaves the one that is there if it is the same.
+void PutStatus(ObjectStatus status, Memo& memo);
 
 // Puts a resource, or leaves the one that is there if it is the same.
 void PutResource(ResourceMap* resources, const ResourcePtr& resource);

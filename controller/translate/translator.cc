@@ -9,18 +9,24 @@
 namespace portreeve::translate {
 namespace {
 
+std::string& OwnName() {
+  static std::string name(kDefaultControllerName);
+  return name;
+}
+
 using gatewayapi::Kind;
 
-void AddClasses(const Memo& memo, std::vector<ObjectStatus>* statuses) {
+void TellClasses(Memo& memo) {
   for (const auto& [name, entry] : memo.classes) {
-    ObjectStatus& status = statuses->emplace_back();
+    ObjectStatus status;
     status.key = {Kind::kGatewayClass, "", name};
     status.generation = entry.gateway_class->metadata.generation;
     status.gateway_class = entry.status;
+    PutStatus(std::move(status), memo);
   }
 }
 
-void AddGateways(Memo& memo, std::vector<ObjectStatus>* statuses) {
+void TellGateways(Memo& memo) {
   for (const auto& [name, gateway] : memo.gateways) {
     GatewayOutput& output = memo.outputs[name];
     if (output.stale) {
@@ -32,21 +38,24 @@ void AddGateways(Memo& memo, std::vector<ObjectStatus>* statuses) {
       KeepSame(StatusOfGateway(gateway, attached), &output.status);
       output.stale = false;
     }
-    ObjectStatus& status = statuses->emplace_back();
+    ObjectStatus status;
     status.key = {Kind::kGateway, name.namespace_, name.name};
     status.generation = gateway.object->metadata.generation;
     status.gateway = output.status;
+    PutStatus(std::move(status), memo);
   }
 }
 
-void AddRoutes(const Memo& memo, std::vector<ObjectStatus>* statuses) {
-  for (const auto& [name, entry] : memo.routes) {
-    if (entry.status == nullptr) continue;
-    ObjectStatus& status = statuses->emplace_back();
-    status.key = {Kind::kHTTPRoute, name.namespace_, name.name};
-    status.generation = entry.route->metadata.generation;
-    status.route = entry.status;
+// Of classes and Gateways that are no longer ours, or gone. Routes have been looked after one by one.
+void ForgetOthers(Memo& memo) {
+  std::vector<gatewayapi::ObjectKey> gone;
+  for (const ObjectStatus& status : memo.statuses) {
+    if (status.key.kind > Kind::kGateway) break;
+    const bool ours = status.key.kind == Kind::kGateway ? memo.gateways.contains(status.key.Name())
+                                                        : memo.classes.contains(status.key.name);
+    if (!ours) gone.push_back(status.key);
   }
+  for (const gatewayapi::ObjectKey& key : gone) memo.statuses.erase(key);
 }
 
 }  // namespace
@@ -56,15 +65,34 @@ void PutResource(ResourceMap* resources, const ResourcePtr& resource) {
   if (there == resources->end() || !SameResource(there->second, resource)) resources->Put(resource->key(), resource);
 }
 
+bool SameStatus(const ObjectStatus& a, const ObjectStatus& b) {
+  return a.generation == b.generation && a.gateway_class == b.gateway_class && a.gateway == b.gateway &&
+         a.route == b.route;
+}
+
+void PutStatus(ObjectStatus status, Memo& memo) {
+  const auto there = memo.statuses.find(status.key);
+  if (there == memo.statuses.end() || !SameStatus(*there, status)) memo.statuses.Put(std::move(status));
+}
+
 Translation Assemble(Memo& memo) {
   Translation translation;
-  translation.statuses.reserve(memo.classes.size() + memo.gateways.size() + memo.routes.size());
-  AddClasses(memo, &translation.statuses);
-  AddGateways(memo, &translation.statuses);
-  AddRoutes(memo, &translation.statuses);
+  TellClasses(memo);
+  TellGateways(memo);
+  ForgetOthers(memo);
+  translation.statuses = memo.statuses;
+  translation.unclaimed = FindUnclaimed(memo.last, memo.routes_by_gateway);
   translation.secrets = memo.secrets;
   for (const auto& [name, output] : memo.outputs) translation.gateways.emplace(name.ToString(), output.resources);
   return translation;
+}
+
+std::string_view ControllerName() {
+  return OwnName();
+}
+
+void SetControllerName(std::string name) {
+  OwnName() = std::move(name);
 }
 
 Translator::Translator(TranslatorOptions options) : memo_(std::make_unique<Memo>()) {
@@ -72,6 +100,10 @@ Translator::Translator(TranslatorOptions options) : memo_(std::make_unique<Memo>
 }
 
 Translator::~Translator() = default;
+
+void Translator::SetVersionProblem(std::string problem) {
+  memo_->version_problem = std::move(problem);
+}
 
 Translation Translator::Translate(const store::ClusterState& state) {
   Memo& memo = *memo_;

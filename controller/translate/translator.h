@@ -14,10 +14,16 @@
 #include "controller/gatewayapi/types.h"
 #include "controller/store/cluster_state.h"
 #include "controller/translate/resource_map.h"
+#include "controller/translate/unclaimed.h"
 
 namespace portreeve::translate {
 
-inline constexpr std::string_view kControllerName = "portreeve.dev/controller";
+inline constexpr std::string_view kDefaultControllerName = "portreeve.dev/controller";
+
+// The spec.controllerName of the GatewayClasses that this process serves, and its name in the statuses of routes.
+std::string_view ControllerName();
+// A domain and a path. Once at most, before anything else here is called.
+void SetControllerName(std::string name);
 
 // The whole status that an object should have: ours, with foreign entries and conditions as they are stored.
 struct ObjectStatus {
@@ -28,6 +34,14 @@ struct ObjectStatus {
   std::shared_ptr<const gatewayapi::GatewayStatus> gateway;
   std::shared_ptr<const gatewayapi::HTTPRoute::Status> route;
 };
+
+// Of the same generation, and the same pointers.
+bool SameStatus(const ObjectStatus& a, const ObjectStatus& b);
+
+struct KeyOfStatus {
+  const gatewayapi::ObjectKey& operator()(const ObjectStatus& status) const { return status.key; }
+};
+using StatusSet = store::ChunkedSet<ObjectStatus, KeyOfStatus>;
 
 struct TranslatorOptions {
   // Endpoints on loopback and link-local addresses are configured. Standalone they are the usual thing; in a cluster
@@ -40,11 +54,17 @@ struct TranslatorOptions {
   bool addresses = false;
 };
 
+// In a cluster: a data plane for each Gateway, provisioned by us.
+inline constexpr TranslatorOptions kInCluster{
+    .allow_loopback_endpoints = false, .one_data_plane = false, .addresses = true};
+
 struct Translation {
   // By "NS/NAME" of the Gateway. A Gateway that serves nothing has an empty map.
   absl::btree_map<std::string, ResourceMap> gateways;
-  // Of all objects that are ours to judge, sorted by key. lastTransitionTime is left empty: the writer knows it.
-  std::vector<ObjectStatus> statuses;
+  // Of all objects that are ours to judge. lastTransitionTime is left empty: the writer knows it.
+  StatusSet statuses;
+  // See Unclaimed; sorted by key.
+  std::vector<Unclaimed> unclaimed;
   // Secrets that Gateways of ours name, there or not: all that has to be read.
   std::set<gatewayapi::NamespacedName> secrets;
 };
@@ -60,6 +80,10 @@ class Translator {
   ~Translator();
   Translator(const Translator&) = delete;
   Translator& operator=(const Translator&) = delete;
+
+  // Why the Gateway API's CRDs aren't of a version that this release knows; empty, as at first, if they are. Shows in
+  // the statuses of GatewayClasses from the next translation on.
+  void SetVersionProblem(std::string problem);
 
   Translation Translate(const store::ClusterState& state);
 

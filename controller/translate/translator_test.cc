@@ -36,6 +36,10 @@ gatewayapi::ObjectMeta Meta(std::string namespace_, std::string name) {
   return meta;
 }
 
+const ObjectStatus& StatusAt(const Translation& translation, size_t index) {
+  return *std::next(translation.statuses.begin(), static_cast<std::ptrdiff_t>(index));
+}
+
 template <typename T>
 Object Share(T object) {
   return std::make_shared<const T>(std::move(object));
@@ -43,7 +47,7 @@ Object Share(T object) {
 
 Object Class() {
   gatewayapi::GatewayClass made{.metadata = Meta("", "portreeve"), .spec = {}, .status = {}};
-  made.spec.controller_name = std::string(kControllerName);
+  made.spec.controller_name = std::string(ControllerName());
   return Share(made);
 }
 
@@ -95,14 +99,15 @@ Translation Translate(const std::vector<Object>& objects) {
 // "Accepted=False/UnsupportedValue" of the route's only parent.
 std::string AcceptedOf(const HTTPRoute& route) {
   const Translation translation = Translate({Class(), Share(Edge({Http("http")})), Share(Service("s")), Share(route)});
-  const Condition& condition = translation.statuses.back().route->parents.at(0).conditions.at(0);
+  const Condition& condition =
+      StatusAt(translation, translation.statuses.size() - 1).route->parents.at(0).conditions.at(0);
   return Concat(condition.type, "=", condition.status, "/", condition.reason);
 }
 
 std::vector<std::string> ListenerConditions(const Gateway& gateway, size_t listener) {
   const Translation translation = Translate({Class(), Share(gateway)});
   std::vector<std::string> shown;
-  for (const Condition& condition : translation.statuses.at(1).gateway->listeners.at(listener).conditions) {
+  for (const Condition& condition : StatusAt(translation, 1).gateway->listeners.at(listener).conditions) {
     shown.push_back(Concat(condition.type, "=", condition.status, "/", condition.reason));
   }
   return shown;
@@ -121,7 +126,7 @@ TEST_CASE("listeners of one port and hostname are all refused") {
   CHECK(ListenerConditions(gateway, 2).front() == "Accepted=True/Accepted");
   const Translation translation = Translate({Class(), Share(gateway)});
   CHECK(translation.gateways.at("a/edge").size() == 1);
-  CHECK(translation.statuses.at(1).gateway->conditions.at(0).reason == "ListenersNotValid");
+  CHECK(StatusAt(translation, 1).gateway->conditions.at(0).reason == "ListenersNotValid");
 }
 
 TEST_CASE("listeners that the API server would refuse aren't accepted") {
@@ -139,14 +144,15 @@ TEST_CASE("listeners that the API server would refuse aren't accepted") {
   CHECK(ListenerConditions(Edge({bare}), 0).at(2) == "Programmed=False/Invalid");
   CHECK(ListenerConditions(Edge({bare}), 0).at(3) == "ResolvedRefs=False/InvalidCertificateRef");
 
-  CHECK(Translate({Class(), Share(Edge({}))}).statuses.at(1).gateway->conditions.at(0).reason == "ListenersNotValid");
+  CHECK(StatusAt(Translate({Class(), Share(Edge({}))}), 1).gateway->conditions.at(0).reason == "ListenersNotValid");
 }
 
 TEST_CASE("from None allows no route") {
   Gateway gateway = Edge({Http("http")});
   gateway.spec.listeners[0].allowed_routes.namespaces.from = gatewayapi::FromNamespaces::kNone;
   const Translation translation = Translate({Class(), Share(gateway), Share(Route("r"))});
-  CHECK(translation.statuses.back().route->parents.at(0).conditions.at(0).reason == "NotAllowedByListeners");
+  CHECK(StatusAt(translation, translation.statuses.size() - 1).route->parents.at(0).conditions.at(0).reason ==
+        "NotAllowedByListeners");
 }
 
 TEST_CASE("secrets without certificate or key can't be used") {
@@ -321,14 +327,14 @@ TEST_CASE("what stays the same is the same pointer") {
     const auto& old = before.gateways.at("a/edge").find(key)->second;
     CHECK((old == resource) == (key != "rule/a/one/0"));
   }
-  CHECK(before.statuses.at(0).gateway_class == after.statuses.at(0).gateway_class);
-  CHECK(before.statuses.at(1).gateway == after.statuses.at(1).gateway);
-  CHECK(before.statuses.at(2).route == after.statuses.at(2).route);
-  CHECK(before.statuses.at(3).route == after.statuses.at(3).route);
+  CHECK(StatusAt(before, 0).gateway_class == StatusAt(after, 0).gateway_class);
+  CHECK(StatusAt(before, 1).gateway == StatusAt(after, 1).gateway);
+  CHECK(StatusAt(before, 2).route == StatusAt(after, 2).route);
+  CHECK(StatusAt(before, 3).route == StatusAt(after, 3).route);
   store.Delete({gatewayapi::Kind::kService, "a", "s"});
   const Translation last = translator.Translate(*store.Snapshot());
-  CHECK(last.statuses.at(1).gateway == after.statuses.at(1).gateway);
-  CHECK(last.statuses.at(2).route != after.statuses.at(2).route);
+  CHECK(StatusAt(last, 1).gateway == StatusAt(after, 1).gateway);
+  CHECK(StatusAt(last, 2).route != StatusAt(after, 2).route);
 }
 
 TEST_CASE("a translator that sees another store starts over") {
@@ -357,7 +363,7 @@ TEST_CASE("what nobody claims is named") {
   mesh.name = "mesh";
   const auto state = store::ClusterState::Of(std::vector<Object>{Class(), Share(foreign), Share(Edge({Http("http")})),
                                                                  Share(lost), Share(theirs), Share(route)});
-  const std::vector<Unclaimed> unclaimed = FindUnclaimed(*state);
+  const std::vector<Unclaimed> unclaimed = Translator().Translate(*state).unclaimed;
   REQUIRE(unclaimed.size() == 2);
   CHECK(unclaimed[0].key.ToString() == "Gateway a/lost");
   CHECK(unclaimed[0].message ==
@@ -368,17 +374,23 @@ TEST_CASE("what nobody claims is named") {
 }
 
 TEST_CASE("supported features are sorted, unique, and no more than a status holds") {
-  const std::vector<std::string>& features = SupportedFeatures();
-  CHECK(std::ranges::is_sorted(features));
-  CHECK(std::ranges::adjacent_find(features) == features.end());
-  CHECK(features.size() <= 64);
-  for (const char* claimed :
-       {"Gateway", "HTTPRoute", "ReferenceGrant", "GatewayPort8080", "HTTPRouteBackendURLRewrite"}) {
-    CHECK(std::ranges::find(features, claimed) != features.end());
-  }
-  for (const char* not_yet : {"HTTPRouteCORS", "HTTPRouteRequestMirror", "HTTPRouteRetryCodes", "TLSRoute",
-                              "ListenerSet", "HTTPRouteBackendProtocolH2C"}) {
-    CHECK(std::ranges::find(features, not_yet) == features.end());
+  for (const bool in_cluster : {false, true}) {
+    const std::vector<std::string> features = SupportedFeatures(in_cluster);
+    CHECK(std::ranges::is_sorted(features));
+    CHECK(std::ranges::adjacent_find(features) == features.end());
+    CHECK(features.size() <= 64);
+    const auto has = [&](const char* name) { return std::ranges::find(features, name) != features.end(); };
+    for (const char* claimed :
+         {"Gateway", "HTTPRoute", "ReferenceGrant", "GatewayPort8080", "HTTPRouteBackendURLRewrite"}) {
+      CHECK(has(claimed));
+    }
+    for (const char* not_yet : {"HTTPRouteCORS", "HTTPRouteRequestMirror", "HTTPRouteRetryCodes", "TLSRoute",
+                                "ListenerSet", "HTTPRouteBackendProtocolH2C"}) {
+      CHECK_FALSE(has(not_yet));
+    }
+    for (const char* provisioned : {"GatewayAddressEmpty", "GatewayInfrastructure", "GatewayStaticAddresses"}) {
+      CHECK(has(provisioned) == in_cluster);
+    }
   }
 }
 

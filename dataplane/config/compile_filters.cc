@@ -70,18 +70,19 @@ absl::StatusOr<filter::Filter> CompileHeaders(Direction direction, const v1::Hea
   return filter::Filter(Kind{*std::move(compiled)});
 }
 
+// `field` goes on in the words of the Gateway API: the author of the route reads it.
 absl::StatusOr<filter::Filter> CompileFilter(const v1::Filter& one, const std::string& field) {
   switch (one.kind_case()) {
     case v1::Filter::kRequestHeaders:
       return CompileHeaders<filter::RequestHeaders>(Direction::kRequest, one.request_headers(),
-                                                    absl::StrCat(field, ".request_headers"));
+                                                    absl::StrCat(field, ".requestHeaderModifier"));
     case v1::Filter::kResponseHeaders:
       return CompileHeaders<filter::ResponseHeaders>(Direction::kResponse, one.response_headers(),
-                                                     absl::StrCat(field, ".response_headers"));
+                                                     absl::StrCat(field, ".responseHeaderModifier"));
     case v1::Filter::kRedirect:
-      return CompileRedirect(one.redirect(), absl::StrCat(field, ".redirect"));
+      return CompileRedirect(one.redirect(), absl::StrCat(field, ".requestRedirect"));
     case v1::Filter::kRewrite:
-      return CompileRewrite(one.rewrite(), absl::StrCat(field, ".rewrite"));
+      return CompileRewrite(one.rewrite(), absl::StrCat(field, ".urlRewrite"));
     default:
       // Leaving it out could open what it was to guard.
       return filter::FieldError(field, "a filter that this data plane doesn't know; upgrade it");

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <thread>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "dataplane/config/compiler.h"
 #include "dataplane/config/config_dump.h"
 #include "dataplane/config/config_store.h"
+#include "dataplane/config/controller_identity.h"
 #include "dataplane/config/controller_stream.h"
 #include "portreeve/config/v1/service.pb.h"
 
@@ -84,6 +86,10 @@ struct ConfigClient::Session {
   void LoadLastGood();
   // One stream, from Hello to its end. True if the controller was heard.
   bool Converse();
+  absl::StatusOr<std::optional<StreamIdentity>> Identity() const;
+  v1::Hello Greeting() const;
+  void ReportUnreachable(bool heard, bool lasting, const std::string& reason);
+  void ProveAgain(ControllerStream& stream);
   v1::Verdict Take(const v1::Delta& delta);
   void Install(std::shared_ptr<const RuntimeConfig> next);
   void RetryListeners(ControllerStream* stream, const v1::Verdict* last);
@@ -111,7 +117,9 @@ struct ConfigClient::Session {
   Backoff listen_backoff{milliseconds(500), milliseconds(30'000)};
   Clock::time_point retry_listeners = Clock::time_point::max();
   Backoff connect_backoff{milliseconds(50), milliseconds(2000)};
-  bool reported_unreachable = false;
+  // Why the controller can't be followed, as it was logged; empty: it is followed.
+  std::string unreachable;
+  Clock::time_point next_proof = Clock::time_point::max();
 
   std::atomic<bool> ready{false};
   std::atomic<bool> connected{false};
@@ -150,10 +158,16 @@ void ConfigClient::Session::LoadLastGood() {
   Install(std::move(result.config));
 }
 
-bool ConfigClient::Session::Converse() {
-  ControllerStream stream(options.controller, [bell = bell] { bell->Ring(); });
-  v1::DataPlaneMessage message;
-  v1::Hello& hello = *message.mutable_hello();
+absl::StatusOr<std::optional<StreamIdentity>> ConfigClient::Session::Identity() const {
+  if (options.ca_file.empty() || options.controller.starts_with("unix:")) return std::nullopt;
+  const std::string name = options.server_name.empty() ? HostOf(options.controller) : options.server_name;
+  absl::StatusOr<StreamIdentity> identity = ReadIdentity({options.ca_file, options.token_file, name});
+  if (!identity.ok()) return identity.status();
+  return *std::move(identity);
+}
+
+v1::Hello ConfigClient::Session::Greeting() const {
+  v1::Hello hello;
   hello.set_gateway(options.gateway);
   hello.set_instance(instance);
   hello.set_epoch(compiler.epoch());
@@ -163,14 +177,52 @@ bool ConfigClient::Session::Converse() {
     held.set_key(std::move(key));
     held.set_version(std::move(version));
   }
+  return hello;
+}
+
+// Once for each time that it goes, not for each try; and once for each reason that somebody has to mend.
+void ConfigClient::Session::ReportUnreachable(bool heard, bool lasting, const std::string& reason) {
+  if (!heard && !unreachable.empty() && (!lasting || reason == unreachable)) return;
+  unreachable = reason;
+  log::Warning("the controller can't be followed; what runs goes on, and it is tried again",
+               {{"controller", options.controller}, {"reason", reason}});
+}
+
+// With what the file holds by now. What can't be read is tried again at the next one; the controller waits for three.
+void ConfigClient::Session::ProveAgain(ControllerStream& stream) {
+  if (Clock::now() < next_proof) return;
+  next_proof = Clock::now() + options.proof_period;
+  const absl::StatusOr<SecretBytes> token = ReadToken(options.token_file);
+  if (!token.ok()) {
+    log::Warning("the token can't be shown again; the controller may end the stream soon",
+                 {{"controller", options.controller}, {"reason", std::string(token.status().message())}});
+    return;
+  }
+  v1::DataPlaneMessage message;
+  message.mutable_proof()->set_token(std::string(token->Reveal()));
+  stream.Send(message);
+}
+
+bool ConfigClient::Session::Converse() {
+  absl::StatusOr<std::optional<StreamIdentity>> identity = Identity();
+  if (!identity.ok()) {
+    ReportUnreachable(false, true, std::string(identity.status().message()));
+    return false;
+  }
+  const bool proves = identity->has_value() && !options.token_file.empty();
+  next_proof = proves ? Clock::now() + options.proof_period : Clock::time_point::max();
+  ControllerStream stream(options.controller, *std::move(identity), [bell = bell] { bell->Ring(); });
+  v1::DataPlaneMessage message;
+  *message.mutable_hello() = Greeting();
   stream.Send(message);
 
   v1::Verdict last;
   bool heard = false;
   bool large = false;
-  while (Wait(&stream, retry_listeners)) {
+  while (Wait(&stream, std::min(retry_listeners, next_proof))) {
     if (const auto delta = stream.TakeDelta()) {
       if (!std::exchange(heard, true)) log::Info("following the controller", {{"controller", options.controller}});
+      unreachable.clear();
       connected = true;
       last = Take(*delta);
       *message.mutable_verdict() = last;
@@ -179,18 +231,13 @@ bool ConfigClient::Session::Converse() {
       large = delta->changed_size() >= kLargeDelta;
       if (last.result() == v1::Verdict::STALE_EPOCH) break;
     } else if (stream.closed()) {
-      // Once for each time that it goes, not for each try.
-      if (heard || !reported_unreachable) {
-        log::Warning("the controller can't be followed; what runs goes on, and it is tried again",
-                     {{"controller", options.controller}, {"reason", stream.error()}});
-      }
-      reported_unreachable = true;
-      break;
+      ReportUnreachable(heard, stream.refused(), stream.error());
+      return heard;
     }
     if (std::exchange(large, false)) GiveMemoryBack();
     RetryListeners(&stream, &last);
+    ProveAgain(stream);
   }
-  if (heard) reported_unreachable = false;
   return heard;
 }
 

@@ -4,6 +4,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,6 +20,14 @@ struct ClientOptions {
   std::string gateway;
   // Folder of the last good configuration; empty: it is kept nowhere.
   std::string state_folder;
+  // For "host:port". A PEM bundle of CAs: the stream is over TLS, and the controller must hold a certificate of one of
+  // them for `server_name` (empty: the host). Empty: plain text. Both files are read for each connection, and the token
+  // for each proof after that, so they may be renewed at any time.
+  std::string ca_file;
+  std::string token_file;
+  std::string server_name;
+  // So often the token is shown again while a stream stands.
+  std::chrono::milliseconds proof_period = std::chrono::minutes(5);
 };
 
 // Works on a thread of its own. First it installs the last good configuration, if there is one, so that a start without

@@ -1,5 +1,6 @@
 #include "dataplane/config/controller_stream.h"
 
+#include <absl/time/clock.h>
 #include <google/protobuf/arena.h>
 #include <grpc/support/log.h>
 #include <grpcpp/client_context.h>
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -26,7 +28,81 @@ void LogOfGrpc(gpr_log_func_args* args) {
   log::Debug(args->message, {{"source", "grpc"}, {"file", args->file}, {"line", args->line}});
 }
 
-std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address) {
+// What was wrong with the one who answered. Set by gRPC's threads, which may outlive the stream.
+class Finding {
+ public:
+  void Set(std::string text) {
+    std::lock_guard lock(mutex_);
+    text_ = std::move(text);
+  }
+  std::string text() const {
+    std::lock_guard lock(mutex_);
+    return text_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
+};
+
+// Decides whether it is the controller that has answered. gRPC's own check of certificates, which this takes the place
+// of, says only that the handshake failed, and not whether it is the CA, the name or the clock.
+class ControllerVerifier final : public grpc::experimental::ExternalCertificateVerifier {
+ public:
+  ControllerVerifier(StreamIdentity identity, std::shared_ptr<Finding> finding)
+      : identity_(std::move(identity)), finding_(std::move(finding)) {}
+
+  bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
+              std::function<void(grpc::Status)> /*callback*/, grpc::Status* sync_status) override {
+    const grpc::string_ref chain = request->peer_cert_full_chain();
+    const std::string problem = CheckController({chain.data(), chain.size()}, identity_, absl::Now());
+    finding_->Set(problem);
+    *sync_status = problem.empty() ? grpc::Status::OK : grpc::Status(grpc::StatusCode::UNAUTHENTICATED, problem);
+    return true;
+  }
+  void Cancel(grpc::experimental::TlsCustomVerificationCheckRequest* /*request*/) override {}
+
+ private:
+  const StreamIdentity identity_;
+  const std::shared_ptr<Finding> finding_;
+};
+
+// Shows the token with the call. gRPC does that over TLS only, and after the handshake.
+class TokenPlugin final : public grpc::MetadataCredentialsPlugin {
+ public:
+  explicit TokenPlugin(SecretBytes token) : token_(std::move(token)) {}
+
+  bool IsBlocking() const override { return false; }
+  grpc::Status GetMetadata(grpc::string_ref /*service_url*/, grpc::string_ref /*method_name*/,
+                           const grpc::AuthContext& /*channel_auth_context*/,
+                           std::multimap<std::string, std::string>* metadata) override {
+    metadata->emplace("authorization", "Bearer " + std::string(token_.Reveal()));
+    return grpc::Status::OK;
+  }
+  std::string DebugString() override { return "the token of a ServiceAccount"; }
+
+ private:
+  const SecretBytes token_;
+};
+
+std::shared_ptr<grpc::ChannelCredentials> TlsCredentialsOf(const StreamIdentity& identity,
+                                                           std::shared_ptr<Finding> finding) {
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(
+      std::make_shared<grpc::experimental::StaticDataCertificateProvider>(identity.ca_bundle));
+  options.watch_root_certs();
+  options.set_verify_server_certs(false);
+  options.set_check_call_host(false);
+  options.set_certificate_verifier(
+      grpc::experimental::ExternalCertificateVerifier::Create<ControllerVerifier>(identity, std::move(finding)));
+  auto channel = grpc::experimental::TlsCredentials(options);
+  if (identity.token.Reveal().empty()) return channel;
+  return grpc::CompositeChannelCredentials(
+      channel, grpc::MetadataCredentialsFromPlugin(std::make_unique<TokenPlugin>(identity.token)));
+}
+
+std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address, const std::optional<StreamIdentity>& identity,
+                                         std::shared_ptr<Finding> finding) {
   grpc::ChannelArguments arguments;
   // A full snapshot may be large, and the controller is ours.
   arguments.SetMaxReceiveMessageSize(-1);
@@ -40,7 +116,22 @@ std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address) {
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
     arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   }
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  if (!identity) return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  arguments.SetSslTargetNameOverride(identity->server_name);
+  return grpc::CreateCustomChannel(address, TlsCredentialsOf(*identity, std::move(finding)), arguments);
+}
+
+bool RefusedBy(const grpc::Status& status) {
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAUTHENTICATED:
+    case grpc::StatusCode::PERMISSION_DENIED:
+    case grpc::StatusCode::FAILED_PRECONDITION:
+    case grpc::StatusCode::INVALID_ARGUMENT:
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // A first delta has thousands of resources: they come and go as one.
@@ -81,8 +172,8 @@ FinishedCalls& Finished() {
 // Keeps itself alive until gRPC is done with it. A hold lets the other thread start reads and writes.
 class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlaneMessage, v1::Delta> {
  public:
-  Call(const std::string& address, std::function<void()> notify)
-      : notify_(std::move(notify)), stub_(v1::ConfigService::NewStub(ChannelTo(address))) {}
+  Call(const std::string& address, const std::optional<StreamIdentity>& identity, std::function<void()> notify)
+      : notify_(std::move(notify)), stub_(v1::ConfigService::NewStub(ChannelTo(address, identity, finding_))) {}
 
   void Start(std::shared_ptr<Call> self) {
     {
@@ -125,8 +216,15 @@ class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlan
     return done_ && !has_delta_;
   }
   std::string error() const {
+    const std::string finding = finding_->text();
     std::lock_guard lock(mutex_);
-    return error_;
+    return finding.empty() ? error_ : finding;
+  }
+
+  bool refused() const {
+    const bool unbelieved = !finding_->text().empty();
+    std::lock_guard lock(mutex_);
+    return unbelieved || refused_;
   }
 
   void Close() {
@@ -160,6 +258,7 @@ class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlan
       notify = notify_;
       self = std::move(self_);
       done_ = true;
+      refused_ = RefusedBy(status);
       error_ = status.ok() ? "the controller ended the stream" : status.error_message();
       ended_.notify_all();
     }
@@ -175,6 +274,7 @@ class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlan
   }
 
   const std::function<void()> notify_;
+  const std::shared_ptr<Finding> finding_ = std::make_shared<Finding>();
   const std::unique_ptr<v1::ConfigService::Stub> stub_;
   grpc::ClientContext context_;
   std::shared_ptr<Call> self_;
@@ -187,13 +287,15 @@ class ControllerStream::Call final : public grpc::ClientBidiReactor<v1::DataPlan
   std::deque<v1::DataPlaneMessage> outgoing_;
   bool broken_ = false;
   bool done_ = false;
+  bool refused_ = false;
   std::string error_;
 };
 
-ControllerStream::ControllerStream(const std::string& address, std::function<void()> notify) {
+ControllerStream::ControllerStream(const std::string& address, std::optional<StreamIdentity> identity,
+                                   std::function<void()> notify) {
   gpr_set_log_function(LogOfGrpc);
   Finished().Clear();
-  call_ = std::make_shared<Call>(address, std::move(notify));
+  call_ = std::make_shared<Call>(address, identity, std::move(notify));
   call_->Start(call_);
 }
 
@@ -225,6 +327,10 @@ bool ControllerStream::closed() const {
 
 std::string ControllerStream::error() const {
   return call_->error();
+}
+
+bool ControllerStream::refused() const {
+  return call_->refused();
 }
 
 }  // namespace portreeve::config

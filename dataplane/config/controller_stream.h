@@ -3,7 +3,10 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+
+#include "dataplane/config/controller_identity.h"
 
 namespace portreeve::config::v1 {
 class DataPlaneMessage;
@@ -14,9 +17,9 @@ namespace portreeve::config {
 
 class ControllerStream {
  public:
-  // Connects in the background. `notify` is called by gRPC's threads whenever HasEvent may have become true, even after
-  // this object is gone.
-  ControllerStream(const std::string& address, std::function<void()> notify);
+  // Connects in the background, over TLS if there is an `identity`. `notify` is called by gRPC's threads whenever
+  // HasEvent may have become true, even after this object is gone.
+  ControllerStream(const std::string& address, std::optional<StreamIdentity> identity, std::function<void()> notify);
   // Cancels.
   ~ControllerStream();
   ControllerStream(const ControllerStream&) = delete;
@@ -31,8 +34,10 @@ class ControllerStream {
   std::shared_ptr<const v1::Delta> TakeDelta();
   void Next();
   bool closed() const;
-  // Why it ended, in gRPC's words.
+  // Why it ended: what the controller said, why it can't be believed, or gRPC's words.
   std::string error() const;
+  // Somebody has said no, so there is something to mend; else it is only to be awaited. Once it has ended.
+  bool refused() const;
 
  private:
   class Call;

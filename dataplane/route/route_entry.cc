@@ -9,6 +9,7 @@
 
 #include "dataplane/http/arena.h"
 #include "dataplane/http/path.h"
+#include "dataplane/route/precedence.h"
 
 namespace portreeve::route {
 namespace {
@@ -41,6 +42,15 @@ int CompareNames(const RuleOrder& a, const RuleOrder& b) {
     if (x != y) return x < y ? -1 : 1;
     if (x < 0) return 0;
   }
+}
+
+Comparison CompareOrders(const RuleOrder& a, const RuleOrder& b) {
+  if (a.created != b.created) return {a.created < b.created, Precedence::kAge};
+  const int names = CompareNames(a, b);
+  if (names != 0) return {names < 0, Precedence::kName};
+  if (a.rule_index != b.rule_index) return {a.rule_index < b.rule_index, Precedence::kRule};
+  if (a.match_index != b.match_index) return {a.match_index < b.match_index, Precedence::kMatch};
+  return {};
 }
 
 absl::Status CompileValue(ValueMatch::Type type, std::string_view value, ValueMatch& match) {
@@ -98,24 +108,26 @@ absl::StatusOr<ValueMatch> ValueMatch::Query(Type type, std::string_view name, s
 }
 
 bool operator<(const RuleOrder& a, const RuleOrder& b) {
-  if (a.created != b.created) return a.created < b.created;
-  const int names = CompareNames(a, b);
-  if (names != 0) return names < 0;
-  if (a.rule_index != b.rule_index) return a.rule_index < b.rule_index;
-  return a.match_index < b.match_index;
+  return CompareOrders(a, b).first;
+}
+
+Comparison Compare(const RouteEntry& a, const RouteEntry& b) {
+  const Match& x = a.match;
+  const Match& y = b.match;
+  const int rank_x = PathRank(x.path.type);
+  const int rank_y = PathRank(y.path.type);
+  if (rank_x != rank_y) return {rank_x < rank_y, Precedence::kPathType};
+  if (x.path.type == PathMatch::Type::kPrefix && x.path.value.size() != y.path.value.size()) {
+    return {x.path.value.size() > y.path.value.size(), Precedence::kPrefixLength};
+  }
+  if (x.method.empty() != y.method.empty()) return {y.method.empty(), Precedence::kMethod};
+  if (x.headers.size() != y.headers.size()) return {x.headers.size() > y.headers.size(), Precedence::kHeaders};
+  if (x.query.size() != y.query.size()) return {x.query.size() > y.query.size(), Precedence::kQuery};
+  return CompareOrders(a.order, b.order);
 }
 
 bool Precedes(const RouteEntry& a, const RouteEntry& b) {
-  const int rank_a = PathRank(a.match.path.type);
-  const int rank_b = PathRank(b.match.path.type);
-  if (rank_a != rank_b) return rank_a < rank_b;
-  if (a.match.path.type == PathMatch::Type::kPrefix && a.match.path.value.size() != b.match.path.value.size()) {
-    return a.match.path.value.size() > b.match.path.value.size();
-  }
-  if (a.match.method.empty() != b.match.method.empty()) return b.match.method.empty();
-  if (a.match.headers.size() != b.match.headers.size()) return a.match.headers.size() > b.match.headers.size();
-  if (a.match.query.size() != b.match.query.size()) return a.match.query.size() > b.match.query.size();
-  return a.order < b.order;
+  return Compare(a, b).first;
 }
 
 }  // namespace portreeve::route

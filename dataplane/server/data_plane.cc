@@ -146,6 +146,9 @@ void DataPlane::State::AddAdminPages() {
 }
 
 absl::StatusOr<std::unique_ptr<DataPlane>> DataPlane::Start(Options options) {
+  if (!options.controller_ca.empty() && options.controller.starts_with("unix:")) {
+    return absl::InvalidArgumentError("--controller-ca: a socket has no TLS; leave it out, or name HOST:PORT");
+  }
   RaiseDescriptorLimit();
   auto state = std::make_unique<State>();
   state->options = std::move(options);
@@ -172,6 +175,9 @@ absl::StatusOr<std::unique_ptr<DataPlane>> DataPlane::Start(Options options) {
   client.controller = given.controller;
   client.gateway = given.gateway;
   client.state_folder = given.state_folder;
+  client.ca_file = given.controller_ca;
+  client.token_file = given.controller_token;
+  client.server_name = given.controller_name;
   State* plain = state.get();
   std::unique_ptr<DataPlane> result(new DataPlane(std::move(state)));
   plain->client = config::ConfigClient::Start(std::move(client), *plain->listeners);

@@ -131,4 +131,23 @@ void AddOptions(CLI::App& app, Options& options) {
   AddLimitOptions(app, options.limits);
 }
 
+void AddControllerOptions(CLI::App& app, Options& options) {
+  app.add_option("--controller", options.controller, "Where the controller listens: unix:PATH or HOST:PORT")
+      ->required()
+      ->type_name("ADDRESS");
+  app.add_option("--gateway", options.gateway, "NAMESPACE/NAME of the Gateway to serve; all of them if left out");
+  CLI::Option* const ca =
+      app.add_option("--controller-ca", options.controller_ca,
+                     "Connect over TLS, and believe controllers with a certificate of a CA in this file (plain text)")
+          ->type_name("FILE");
+  app.add_option("--controller-token", options.controller_token,
+                 "Prove with the ServiceAccount token in this file which Gateway this data plane is of")
+      ->needs(ca)
+      ->type_name("FILE");
+  app.add_option("--controller-name", options.controller_name,
+                 "Name that the controller's certificate must be for (the host in --controller)")
+      ->needs(ca)
+      ->type_name("NAME");
+}
+
 }  // namespace portreeve::server

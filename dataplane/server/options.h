@@ -18,6 +18,11 @@ struct Options {
   std::string controller;
   // "NS/NAME" of the Gateway to serve; empty: all of them.
   std::string gateway;
+  // Files by which the two ends know each other (config::ClientOptions); empty: plain text.
+  std::string controller_ca;
+  std::string controller_token;
+  // Empty: the host in `controller`.
+  std::string controller_name;
   // 0: one for each CPU that the process may use.
   unsigned workers = 0;
   // Address and port of /healthz, /readyz, /metrics, /config and /version; "off": nowhere.
@@ -35,8 +40,10 @@ struct Options {
   std::vector<std::string> trusted_proxies;
 };
 
-// Adds all of them but --controller and --gateway; values are checked while the command line is read. --log-level takes
-// effect at once. `options` must outlive the parsing.
+// Values are checked while the command line is read. --log-level takes effect at once. `options` must outlive the
+// parsing.
 void AddOptions(CLI::App& app, Options& options);
+// Those of a data plane whose controller is another process: --controller, --gateway, --controller-*.
+void AddControllerOptions(CLI::App& app, Options& options);
 
 }  // namespace portreeve::server

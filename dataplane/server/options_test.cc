@@ -22,7 +22,8 @@ Parsed Parse(std::vector<const char*> arguments) {
   Parsed parsed;
   CLI::App app("test", "portreeve-dataplane");
   AddOptions(app, parsed.options);
-  arguments.insert(arguments.begin(), "portreeve-dataplane");
+  AddControllerOptions(app, parsed.options);
+  arguments.insert(arguments.begin(), {"portreeve-dataplane", "--controller", "controller:7000"});
   std::ostringstream errors;
   std::streambuf* const before = std::cerr.rdbuf(errors.rdbuf());
   parsed.code = ParseCommandLine(app, static_cast<int>(arguments.size()), arguments.data());
@@ -70,6 +71,18 @@ TEST_CASE("Every option is understood") {
   CHECK(Parse({"--admin", "off"}).options.admin == "off");
 }
 
+TEST_CASE("The controller is looked for, and known, as the options say") {
+  const Parsed parsed = Parse({"--gateway", "ns/gw", "--controller-ca", "/ca.crt", "--controller-token", "/token",
+                               "--controller-name", "portreeve.ns.svc"});
+  INFO(parsed.errors);
+  REQUIRE_FALSE(parsed.code.has_value());
+  CHECK(parsed.options.controller == "controller:7000");
+  CHECK(parsed.options.gateway == "ns/gw");
+  CHECK(parsed.options.controller_ca == "/ca.crt");
+  CHECK(parsed.options.controller_token == "/token");
+  CHECK(parsed.options.controller_name == "portreeve.ns.svc");
+}
+
 TEST_CASE("A wrong value ends with 2 and says what is right") {
   struct Case {
     std::vector<const char*> arguments;
@@ -94,6 +107,8 @@ TEST_CASE("A wrong value ends with 2 and says what is right") {
       {{"--limit", "header_bytes=1k"}, "no whole number"},
       {{"--limit", "header_bytes="}, "no whole number"},
       {{"--limit", "header_bytes=-1"}, "no whole number"},
+      {{"--controller-token", "/token"}, "--controller-ca"},
+      {{"--controller-name", "name"}, "--controller-ca"},
       {{"--unknown"}, "--unknown"},
   };
   for (const Case& one : cases) {

@@ -1,76 +1,14 @@
 package cases
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-
-	"portreeve.dev/e2e/harness"
 )
 
-// folder is where the case files are: environment CASES, or testdata.
-func folder() string {
-	folder := os.Getenv("CASES")
-	if folder == "" {
-		return "testdata"
-	}
-	if _, err := os.Stat(folder); err != nil && !filepath.IsAbs(folder) {
-		// Tests run in the folder of their package; people think of the root of the tree.
-		return filepath.Join(harness.Root(), "..", folder)
-	}
-	return folder
-}
-
-// canMeet is what this runner can do.
-var canMeet = []string{"tls", "websocket", "http2"}
-
 func TestCases(t *testing.T) {
-	paths, err := filepath.Glob(filepath.Join(folder(), "*.yaml"))
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no case files in %s (%v)", folder(), err)
-	}
-	slices.Sort(paths)
-	var notRun []string
-	run := 0
-	slots := make(chan struct{}, 3)
-	t.Run("files", func(t *testing.T) {
-		for _, path := range paths {
-			name := strings.TrimSuffix(filepath.Base(path), ".yaml")
-			c, err := Load(path)
-			if err == nil {
-				if missing := unmet(c.Needs); missing != "" {
-					notRun = append(notRun, fmt.Sprintf("%s (needs %s)", name, missing))
-					continue
-				}
-			}
-			run++
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				if err != nil {
-					t.Fatalf("%s: %v", path, err)
-				}
-				slots <- struct{}{}
-				defer func() { <-slots }()
-				Run(t, c)
-			})
-		}
-	})
-	fmt.Printf("cases: %d run, %d not run\n", run, len(notRun))
-	for _, name := range notRun {
-		fmt.Printf("cases: not run: %s\n", name)
-	}
-}
-
-func unmet(needs []string) string {
-	for _, need := range needs {
-		if !slices.Contains(canMeet, need) {
-			return need
-		}
-	}
-	return ""
+	RunFiles(t, []string{"tls", "websocket", "http2"}, 3, newFolderPlace)
 }
 
 func TestUnknownWordsFail(t *testing.T) {

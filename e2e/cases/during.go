@@ -12,6 +12,10 @@ import (
 // duringField marks the requests of a `during`, so that checks that run at the same time don't count them.
 const duringField = "X-Case-During"
 
+// mostAtOnce is how many requests of a load may wait for their answers. Where the machine leaves a gateway too little
+// time for 60 a second, more would only queue until they fail.
+const mostAtOnce = 30
+
 // load sends one request again and again, each on a new connection, 60 a second.
 type load struct {
 	w     *world
@@ -53,13 +57,20 @@ func (l *load) run() {
 	defer ticker.Stop()
 	var inFlight sync.WaitGroup
 	defer inFlight.Wait()
+	free := make(chan struct{}, mostAtOnce)
 	for number := 0; ; number++ {
 		select {
 		case <-l.stop:
 			return
 		case <-ticker.C:
 		}
+		select {
+		case <-l.stop:
+			return
+		case free <- struct{}{}:
+		}
 		inFlight.Go(func() {
+			defer func() { <-free }()
 			answer := loadAnswer{number: number, at: time.Now()}
 			answer.status, answer.err = l.one(number)
 			l.mu.Lock()
@@ -101,7 +112,7 @@ func (w *world) endLoad() error {
 	end := l.shown.Add(time.Second)
 	if l.shown.IsZero() {
 		// No check followed: the change shows within the time that it may take.
-		end = w.changed.Add(harness.Scale(settle) + time.Second)
+		end = w.changed.Add(harness.Scale(w.place.Settle()) + time.Second)
 	}
 	time.Sleep(time.Until(end)) // the format wants the request sent until one second after the change shows
 	w.stopLoad()

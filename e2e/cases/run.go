@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,20 +13,21 @@ import (
 	"portreeve.dev/e2e/harness"
 )
 
-// settle is how long after a change a check may take to hold.
-const settle = 5 * time.Second
-
-// Run gives the case a gateway of its own and does its steps.
-func Run(t testing.TB, c *Case) {
+// Run does a case's steps with a gateway that starts at that place.
+func Run(t testing.TB, c *Case, place Place) {
 	t.Helper()
-	w := newWorld(t, c)
-	w.folder.Apply(c.Resources)
-	w.gateway = harness.Run(t, w.folder, harness.Options{})
+	w := newWorld(t, c, place)
+	defer w.stopLoad()
+	if err := place.Start(c.Resources); err != nil {
+		t.Fatalf("case %s, at the start: %v", c.Name, err)
+	}
 	w.mark()
 	for i := range c.Steps {
-		w.gateway.CheckAlive(t)
-		if err := w.step(&c.Steps[i]); err != nil {
-			w.stopLoad()
+		err := w.step(&c.Steps[i])
+		if broken := place.Check(); broken != nil {
+			err = errors.Join(err, broken)
+		}
+		if err != nil {
 			t.Fatalf("case %s, step %d (%s): %v", c.Name, i+1, c.Steps[i].title(), err)
 		}
 	}
@@ -69,7 +68,7 @@ func (w *world) step(s *Step) error {
 				return err
 			}
 		}
-		if err := w.folder.TryApply(*s.Apply); err != nil {
+		if err := w.place.Apply(*s.Apply); err != nil {
 			return err
 		}
 		w.mark()
@@ -79,7 +78,7 @@ func (w *world) step(s *Step) error {
 			return fmt.Errorf("the `during` before it: %w", err)
 		}
 		for _, ref := range s.Delete {
-			if err := w.folder.TryDelete(ref.Kind, ref.Namespace, ref.Name); err != nil {
+			if err := w.place.Delete(ref); err != nil {
 				return err
 			}
 		}
@@ -98,7 +97,7 @@ func (w *world) step(s *Step) error {
 
 // settled repeats a check until it holds; the first one after a change must hold three times in a row.
 func (w *world) settled(check func() error) error {
-	deadline := w.changed.Add(harness.Scale(settle))
+	deadline := w.changed.Add(harness.Scale(w.place.Settle()))
 	held := 0
 	for {
 		err := check()
@@ -312,10 +311,6 @@ func (w *world) checkShares(s *Step) error {
 }
 
 func (w *world) checkTLS(want *TLS) error {
-	port := w.ports[want.Listener]
-	if port == 0 {
-		w.t.Fatalf("no listener %q", want.Listener)
-	}
 	sni := want.SNI.Value
 	if want.SNI.ShortTag() == "!!null" {
 		sni = ""
@@ -329,7 +324,14 @@ func (w *world) checkTLS(want *TLS) error {
 		}
 		return nil
 	}
-	client, err := harness.DialTLS(harness.Address(port), sni, config)
+	conn, err := w.connect(want.Listener)
+	if err != nil {
+		if want.Refused && refused(err) {
+			return nil
+		}
+		return fmt.Errorf("wanted a handshake with SNI %q: %w", sni, err)
+	}
+	client, err := harness.NewTLSClient(conn, sni, config)
 	if err == nil {
 		defer client.Close()
 	}
@@ -354,82 +356,6 @@ func (w *world) checkTLS(want *TLS) error {
 			}
 		}
 		return fmt.Errorf("wanted certificate %s for SNI %q, got %s", want.Certificate, sni, name)
-	}
-	return nil
-}
-
-func (w *world) checkStatus(want *Status) error {
-	result := harness.Validate(w.t, w.folder.Path)
-	status := result.Find(want.Kind, want.Namespace, want.Name)
-	if status == nil {
-		return fmt.Errorf("validate shows no %s %s/%s\n%s", want.Kind, want.Namespace, want.Name, result.Stdout)
-	}
-	conditions := status.Conditions
-	switch {
-	case want.Kind == "HTTPRoute":
-		controller := want.Controller
-		if controller == "" {
-			controller = harness.ControllerName
-		}
-		port, _ := strconv.Atoi(want.Port)
-		found := false
-		for _, entry := range status.Parents {
-			if entry.ParentRef.Name == want.Parent && entry.ParentRef.SectionName == want.Section && entry.ParentRef.Port == port &&
-				entry.ControllerName == controller {
-				if found {
-					return fmt.Errorf("two entries for that parent: %+v", status.Parents)
-				}
-				found, conditions = true, entry.Conditions
-			}
-		}
-		if want.Present != nil {
-			if found != *want.Present {
-				return fmt.Errorf("wanted no entry for that parent, got %+v", status.Parents)
-			}
-			return nil
-		}
-		if !found {
-			return fmt.Errorf("no entry for that parent in %+v", status.Parents)
-		}
-	case want.Listener != "":
-		found := false
-		for _, entry := range status.Listeners {
-			if entry.Name != want.Listener {
-				continue
-			}
-			found, conditions = true, entry.Conditions
-			if want.AttachedRoutes != nil && entry.AttachedRoutes != *want.AttachedRoutes {
-				return fmt.Errorf("wanted attachedRoutes %d, got %d", *want.AttachedRoutes, entry.AttachedRoutes)
-			}
-			if want.SupportedKinds != nil {
-				kinds := []string{}
-				for _, kind := range entry.SupportedKinds {
-					kinds = append(kinds, kind.Kind)
-				}
-				wanted := slices.Clone(*want.SupportedKinds)
-				slices.Sort(kinds)
-				slices.Sort(wanted)
-				if !slices.Equal(kinds, wanted) {
-					return fmt.Errorf("wanted supportedKinds %q, got %q", wanted, kinds)
-				}
-			}
-		}
-		if !found {
-			return fmt.Errorf("no listener %s in %+v", want.Listener, status.Listeners)
-		}
-	}
-	if want.Condition == "" {
-		if want.AttachedRoutes != nil && want.Listener == "" || want.SupportedKinds != nil && want.Listener == "" {
-			return fmt.Errorf("attachedRoutes and supportedKinds belong to a listener")
-		}
-		return nil
-	}
-	condition := harness.FindCondition(conditions, want.Condition)
-	if condition == nil {
-		return fmt.Errorf("no condition %s in %+v", want.Condition, conditions)
-	}
-	if want.Is != "" && condition.Status != want.Is || want.Reason != "" && condition.Reason != want.Reason {
-		return fmt.Errorf("wanted %s %s/%s, got %s/%s: %s", want.Condition, want.Is, want.Reason, condition.Status, condition.Reason, condition.Message)
 	}
 	return nil
 }

@@ -79,12 +79,20 @@ func NewClient(conn net.Conn) *Client {
 	return &Client{Conn: conn, Timeout: Scale(10 * time.Second), reader: newRecorder(conn)}
 }
 
+// handshakeLimit is long: many handshakes at once on a busy machine are slow, and none of them has failed.
+const handshakeLimit = 20 * time.Second
+
 // DialTLS opens a TLS connection; chains aren't verified unless the config says so. An empty server name sends no SNI.
 func DialTLS(address, serverName string, config *tls.Config) (*Client, error) {
 	conn, err := net.DialTimeout("tcp", address, Scale(5*time.Second))
 	if err != nil {
 		return nil, err
 	}
+	return NewTLSClient(conn, serverName, config)
+}
+
+// NewTLSClient is DialTLS on a connection that is there; one that fails is closed.
+func NewTLSClient(conn net.Conn, serverName string, config *tls.Config) (*Client, error) {
 	if config == nil {
 		config = &tls.Config{NextProtos: []string{"http/1.1"}}
 	}
@@ -94,7 +102,7 @@ func DialTLS(address, serverName string, config *tls.Config) (*Client, error) {
 		config.InsecureSkipVerify = true
 	}
 	secure := tls.Client(conn, config)
-	_ = secure.SetDeadline(time.Now().Add(Scale(5 * time.Second)))
+	_ = secure.SetDeadline(time.Now().Add(Scale(handshakeLimit)))
 	if err := secure.Handshake(); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("TLS handshake: %w", err)

@@ -89,9 +89,14 @@ func DialH2(address, serverName string, options H2Options) (*H2, error) {
 	if options.ReadBuffer > 0 {
 		_ = conn.(*net.TCPConn).SetReadBuffer(options.ReadBuffer)
 	}
+	return NewH2(conn, serverName, options)
+}
+
+// NewH2 is DialH2 on a connection that is there; one that fails is closed.
+func NewH2(conn net.Conn, serverName string, options H2Options) (*H2, error) {
 	if serverName != "" {
 		secure := tls.Client(conn, &tls.Config{ServerName: serverName, InsecureSkipVerify: true, NextProtos: []string{"h2"}})
-		_ = secure.SetDeadline(time.Now().Add(Scale(5 * time.Second)))
+		_ = secure.SetDeadline(time.Now().Add(Scale(handshakeLimit)))
 		if err := secure.Handshake(); err != nil {
 			conn.Close()
 			return nil, fmt.Errorf("TLS handshake: %w", err)

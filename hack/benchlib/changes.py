@@ -63,11 +63,6 @@ def ready(admin, process, work):
     processes.until(60, answer, "/readyz")
 
 
-def percentile(values, share):
-    values = sorted(values)
-    return values[min(len(values) - 1, int(share * len(values)))]
-
-
 def change_at(routes, changes):
     with processes.Workspace() as work:
         backend_port = peers.backend(work)
@@ -100,7 +95,7 @@ def run_change(options):
         times = results[routes] = change_at(routes, options.changes)
         tenth = max(1, len(times) // 10)
         rows.append([f"{routes:,} routes", *(f"{value:.1f}" for value in (
-            report.median(times), percentile(times, 0.95), max(times), report.median(times[:tenth]), report.median(times[-tenth:])))])
+            report.median(times), report.percentile(times, 0.95), max(times), report.median(times[:tenth]), report.median(times[-tenth:])))])
     report.save("change", {"changes": options.changes}, results, report.table(
         ["from a saved file to the first 200, ms", "median", "95 %", "largest", "first tenth", "last tenth"], rows))
 

@@ -42,3 +42,8 @@ def save(name, settings, results, text):
     markdown = f"{line}\n\n{text}\n"
     (processes.REPORTS / f"bench-{name}.md").write_text(markdown)
     print(f"\n{markdown}\nEverything measured: {json_path.relative_to(processes.ROOT)}")
+
+
+def percentile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))]

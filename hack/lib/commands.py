@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Keeps the documents true: commands.py exist|run|yaml [PAGE…]
+"""Keeps the documents true: commands.py exist|run|cluster|yaml [PAGE…]
 
 exist   each command in a ```sh block names a program that there is, with options that its --help knows; links and
         paths in the text lead somewhere
 run     the blocks of each page run, in order, in a copy of the tree and (as root) in a network namespace of its own
+cluster the same for the pages about Kubernetes, one after the other, where kubectl and helm find a cluster and curl
+        reaches it; it has the images and the Gateway API's CRDs. The first page installs, the last takes it all away
 yaml    examples and data files parse
 
 How a block is marked in its first line:
   ```sh               it runs to its end and must succeed; what stands after "# shows: " must be in what it prints
   ```sh background    it goes on while the rest of the page runs; the next block starts when it is ready
+  ```sh cluster       as the first, and it needs a cluster; a page with such a block is run by "cluster" only
   ```sh elsewhere     it isn't run here (it needs another machine, or is what runs this)
 """
 import ctypes
@@ -33,11 +36,17 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build" / "release" / "bin"
 BLOCK = re.compile(r"^```sh\b *(\w*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-PATH = re.compile(r"`((?:hack|docs|examples|e2e|common|controller|dataplane|cli|proto|cmake|\.ci)/[\w./-]*)`")
+PATH = re.compile(r"`((?:hack|docs|examples|e2e|helm|crds|common|controller|dataplane|cli|proto|cmake|\.ci)/[\w./-]*)`")
+# In the order in which a reader needs them: each builds on what those before it made.
+CLUSTER_PAGES = [f"docs/kubernetes-{name}.md" for name in (
+    "install", "first-route", "tls", "high-availability", "monitoring", "troubleshooting", "upgrades")]
 PROGRAMS = {"portreeve", "portreeve-dataplane", "portreeve-controller", "portreeve-demo-backend"}
 # Besides the shell's own words; all are on a machine after hack/deps, or are the reader's to have.
 ALLOWED = {"curl", "openssl", "git", "cat", "cp", "mkdir", "rm", "sed", "grep", "kill", "head", "tail", "ls", "echo", "seq",
-           "python3", "printf", "sort", "uniq", "ctest", "cmake", "true", "test", "mv", "wc", "ccache", "systemctl", "apt-get"}
+           "python3", "printf", "sort", "uniq", "ctest", "cmake", "true", "test", "mv", "wc", "ccache", "systemctl", "apt-get",
+           "kubectl", "helm", "docker", "kind", "base64"}
+# How long a block may take.
+SECONDS = 180
 SHELL = {"if", "then", "else", "fi", "for", "do", "done", "while", "until", "set", "export", "{", "}", "!", "[", "wait", "cd"}
 
 
@@ -119,8 +128,10 @@ def wrong_command(words, need_binaries):
 def exist(wanted, need_binaries=False):
     for page in wanted:
         for line, mark, script in blocks(page):
-            if mark not in ("", "background", "elsewhere"):
+            if mark not in ("", "background", "cluster", "elsewhere"):
                 yield f"{page}:{line}: no such mark: {mark}"
+            if mark == "cluster" and page not in CLUSTER_PAGES:
+                yield f"{page}:{line}: this script's CLUSTER_PAGES doesn't name the page"
             for words in simple_commands(script):
                 wrong = wrong_command(words, need_binaries)
                 if wrong:
@@ -146,6 +157,21 @@ def limits_missing():
             yield f"docs/limits.md: {name} is no limit of dataplane/http/limits.h"
 
 
+# Of conditions that complain of nothing, and of a foreign one in the golden files.
+GOOD_REASONS = {"Accepted", "Programmed", "ResolvedRefs", "NoConflicts", "SupportedVersion", "Stale"}
+
+
+def reasons_missing():
+    """docs/kubernetes-troubleshooting.md has each reason that the controller's golden files show."""
+    text = (ROOT / "docs/kubernetes-troubleshooting.md").read_text()
+    found = set()
+    for path in (ROOT / "controller/translate/testdata").glob("*.out.yaml"):
+        found |= set(re.findall(r'"\w+=(?:True|False)/(\w+) @', path.read_text()))
+    for reason in sorted(found - GOOD_REASONS):
+        if not re.search(rf"^\| `{reason}` \|", text, re.M):
+            yield f"docs/kubernetes-troubleshooting.md: no row '| `{reason}` | …'"
+
+
 # --- run ------------------------------------------------------------------------------------------------------------
 
 def own_network():
@@ -159,12 +185,13 @@ def own_network():
 
 
 def copy_tree(folder):
-    names = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "hack", "examples", "docs"],
+    names = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard",
+                            "hack", "examples", "docs", "crds", "helm"],
                            cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
     for name in names:
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() or (ROOT / name).is_symlink():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     (folder / "build" / "release").mkdir(parents=True)
     (folder / "build" / "release" / "bin").symlink_to(BIN)
     if (ROOT / "build" / "tools").exists():
@@ -172,15 +199,15 @@ def copy_tree(folder):
 
 
 def is_ready(script, folder):
-    """For a block in the background: a gateway is ready by its admin port, a demo backend by its port, a controller by
-    its socket."""
+    """For a block in the background: a gateway is ready by its admin port, a demo backend and a forwarded port by that
+    port, a controller by its socket."""
     path = re.search(r"--listen[ =]unix:(\S+)", script)
     if path:
         return (folder / path[1]).exists()
-    port = re.search(r"--port[ =](\d+)", script)
+    port = re.search(r"--port[ =](\d+)|port-forward .* (\d+):", script)
     if port:
         with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", int(port[1]))) == 0
+            return sock.connect_ex(("127.0.0.1", int(port[1] or port[2]))) == 0
     admin = re.search(r"--admin[ =](\S+)", script)
     try:
         with urllib.request.urlopen(f"http://{admin[1] if admin else '127.0.0.1:9901'}/readyz", timeout=1) as answer:
@@ -226,10 +253,10 @@ def run_page(page):
                         return f"{where}: isn't ready\n{log.read_text(errors='replace')[-3000:]}"
                     continue
                 try:
-                    code = process.wait(120)
+                    code = process.wait(SECONDS)
                 except subprocess.TimeoutExpired:
                     stop(process)
-                    code = "none after 120 s"
+                    code = f"none after {SECONDS} s"
                 printed = log.read_text(errors="replace")
                 if code != 0:
                     return f"{where}: exit code {code}\n{script}\n{printed[-3000:]}"
@@ -242,8 +269,7 @@ def run_page(page):
     return None
 
 
-def run(wanted):
-    own_network()
+def run_pages(wanted):
     for page in wanted:
         begin = time.monotonic()
         wrong = run_page(page)
@@ -252,6 +278,24 @@ def run(wanted):
             print(f"{page}: {number} blocks, {time.monotonic() - begin:.1f} s", flush=True)
         if wrong:
             yield wrong
+
+
+def needs_cluster(page):
+    return any(mark == "cluster" for _, mark, _ in blocks(page))
+
+
+def run(wanted):
+    own_network()
+    yield from run_pages(page for page in wanted if not needs_cluster(page))
+
+
+def run_in_cluster(wanted):
+    """Stops at the first page that is wrong: what comes after builds on it."""
+    for page in CLUSTER_PAGES:
+        wrong = list(run_pages([page])) if page in wanted else []
+        yield from wrong
+        if wrong:
+            return
 
 
 # --- yaml -----------------------------------------------------------------------------------------------------------
@@ -274,13 +318,15 @@ def parse(_):
 def main():
     # So that what runs in the background is stopped, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if len(sys.argv) < 2 or sys.argv[1] not in ("exist", "run", "yaml"):
+    if len(sys.argv) < 2 or sys.argv[1] not in ("exist", "run", "cluster", "yaml"):
         sys.exit(__doc__)
     wanted = sys.argv[2:] or pages()
     if sys.argv[1] == "yaml":
         found = list(parse(wanted))
     elif sys.argv[1] == "exist":
-        found = list(exist(wanted)) + list(limits_missing())
+        found = list(exist(wanted)) + list(limits_missing()) + list(reasons_missing())
+    elif sys.argv[1] == "cluster":
+        found = list(run_in_cluster(wanted))
     else:
         found = list(exist(wanted, need_binaries=True)) + list(run(wanted))
     print(*found, sep="\n", end="\n" if found else "")

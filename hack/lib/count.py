@@ -3,8 +3,9 @@
 
   count.py ctest FILE.xml     ctest's JUnit file; a Catch2 program counts as its test cases
   count.py go FILE.jsonl      the output of go test -json; a test with subtests counts as its subtests
+  count.py pages FILE         the output of commands.py cluster; a page counts as one
 
-Prints one line, "PASSED FAILED SKIPPED", and what failed or was skipped to standard error.
+Prints one line, "PASSED FAILED SKIPPED", and what failed, was skipped or took long to standard error.
 """
 import json
 import re
@@ -13,6 +14,10 @@ import xml.etree.ElementTree as xml
 
 CATCH_PASSED = re.compile(r"^All tests passed \(.* in (\d+) test cases?\)", re.M)
 CATCH_CASES = re.compile(r"^test cases: +(.*)$", re.M)
+PAGE = re.compile(r"^docs/\S+\.md: \d+ blocks, ", re.M)
+PAGE_FAULT = re.compile(r"^docs/\S+\.md:\d+: ", re.M)
+# From here on a test is named with the time that it took.
+SLOW_SECONDS = 20
 CATCH_PART = re.compile(r"(\d+) (passed|failed as expected|failed|skipped)")
 
 
@@ -52,6 +57,7 @@ def count_go(path):
     results = {}
     packages = {}
     output = {}
+    slow = []
     with open(path, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             try:
@@ -62,6 +68,8 @@ def count_go(path):
             key = (event.get("Package"), event.get("Test"))
             action = event["Action"]
             if action in ("pass", "fail", "skip"):
+                if key[1] and "/" not in key[1] and event.get("Elapsed", 0) >= SLOW_SECONDS:
+                    slow.append((event["Elapsed"], key))
                 (results if key[1] else packages)[key] = action
             elif action in ("output", "build-output"):
                 output.setdefault(key if key[1] else (key[0] or event.get("ImportPath"), None), []).append(event["Output"])
@@ -82,10 +90,20 @@ def count_go(path):
     for key in failed_leaves + alone + [key for key, result in leaves.items() if result == "skip"]:
         print(f"--- {leaves.get(key, 'fail')}: {key[0]} {key[1] or ''}", file=sys.stderr)
         print("".join(output.get(key, [])[-200:]), file=sys.stderr)
+    for seconds, key in sorted(slow, reverse=True):
+        print(f"{seconds:8.1f} s  {key[0]} {key[1]}", file=sys.stderr)
     return total
 
 
+def count_pages(path):
+    """A page whose block was wrong has its line, too."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        text = file.read()
+    failed = len(PAGE_FAULT.findall(text))
+    return [len(PAGE.findall(text)) - failed, failed, 0]
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] not in ("ctest", "go"):
+    if len(sys.argv) != 3 or sys.argv[1] not in ("ctest", "go", "pages"):
         sys.exit(__doc__)
-    print(*{"ctest": count_ctest, "go": count_go}[sys.argv[1]](sys.argv[2]))
+    print(*{"ctest": count_ctest, "go": count_go, "pages": count_pages}[sys.argv[1]](sys.argv[2]))
