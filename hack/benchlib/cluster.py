@@ -23,6 +23,7 @@ def measure(what, options):
     subprocess.run([processes.ROOT / "hack/deps", "cluster"], check=True)
     script = f'. hack/lib/common.sh; use_go; cd e2e; go build -o "{folder}/cluster" ./cluster/cmd'
     subprocess.run(["bash", "-c", script], cwd=processes.ROOT, check=True)
+    command("build", "helm", stdout=subprocess.DEVNULL)
     command("up", "--crds", "standard", stdout=sys.stderr)
     try:
         binaries = os.path.dirname(processes.need("portreeve-controller"))

@@ -27,6 +27,7 @@ mkdir -p "$work"
 umask 077
 say "starting a Kubernetes on this machine (the first time it is built from its sources: about ten minutes)"
 (cd e2e && go build -o "$ROOT/$cluster" ./cluster/cmd)
+"$cluster" build helm >/dev/null
 "$cluster" up
 "$cluster" load-image
 
