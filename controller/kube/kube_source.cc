@@ -221,8 +221,14 @@ void KubeSource::FetchOne(const FetchKey& key) {
   request.path = ObjectPath(kind, watch->reflector->version(), name);
   request.deadline = options_.fetch_deadline;
   const auto answer = client_->Send(request);
-  server_.Report(!answer.ok() || answer->status >= 500, kind.name,
-                 answer.ok() ? ReasonOf(*answer) : std::string(answer.status().message()));
+  // A good answer holds a Secret, perhaps: nothing of it is a reason.
+  std::string trouble;
+  if (!answer.ok()) {
+    trouble = std::string(answer.status().message());
+  } else if (answer->status >= 500) {
+    trouble = ReasonOf(*answer);
+  }
+  server_.Report(!answer.ok() || answer->status >= 500, kind.name, trouble);
   if (answer.ok() && answer->ok()) {
     const gatewayapi::JsonTree tree = gatewayapi::ParseJson(answer->body, kSkippedKeys);
     if (tree.error.empty()) {
